@@ -1,0 +1,1 @@
+"""What Cotejo's commands share. Importable without Snakemake; heavy packages are imported only where they are used."""

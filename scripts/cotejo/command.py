@@ -1,0 +1,49 @@
+"""What every command does first and last: a quiet, offline environment, and errors as one line."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from cotejo.errors import CotejoError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# No library may phone home, fetch, or install anything by itself: compute nodes have no internet, where the attempt
+# costs a time-out at import, and a download inside a measurement would be measured.
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "YOLO_OFFLINE": "true",
+    "YOLO_AUTOINSTALL": "false",
+    "YOLO_CONFIG_DIR": str(ROOT / "resources" / "environments" / "ultralytics"),
+    "MPLBACKEND": "Agg",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a command: exit 0, or 1 with one line on standard error for a CotejoError, or 128 + signal.
+
+    SIGTERM is turned into SystemExit so that `finally` blocks stop what the command has started.
+    """
+    os.environ.update(OFFLINE)
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        main()
+    except CotejoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(0)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

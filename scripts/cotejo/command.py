@@ -26,14 +26,16 @@ OFFLINE = {
     "MPLBACKEND": "Agg",
     "TOKENIZERS_PARALLELISM": "false",
 }
+HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
-def run(main: Callable[[], None]) -> NoReturn:
+def run(main: Callable[[], None], online: bool = False) -> NoReturn:
     """Run a command: exit 0, or 1 with one line on standard error for a CotejoError, or 128 + signal.
 
+    With `online` the model hub stays as reachable as the user's environment leaves it; no other command may touch it.
     SIGTERM is turned into SystemExit so that `finally` blocks stop what the command has started.
     """
-    os.environ.update(OFFLINE)
+    os.environ.update({name: value for name, value in OFFLINE.items() if not (online and name in HUB)})
     signal.signal(signal.SIGTERM, _exit)
     try:
         main()

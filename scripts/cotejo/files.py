@@ -21,9 +21,11 @@ def sha256_of(path: Path) -> str:
 def sha256_of_folder(folder: Path, without: tuple[str, ...] = ()) -> dict[str, str]:
     """The SHA-256 of every file below a folder by its relative POSIX path.
 
-    Names that begin with a dot (Snakemake's time stamps among them) and those in `without` are left out.
+    Names that begin with a dot (Snakemake's time stamps among them) and those in `without` are left out. Links are
+    followed: what comes from Snakemake's cache is a folder of links.
     """
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    walk = os.walk(folder, followlinks=True)
+    files = sorted(path for parent, _, names in walk for name in names if (path := Path(parent) / name).is_file())
     names = {path.relative_to(folder).as_posix(): path for path in files}
     return {
         name: sha256_of(path)
@@ -66,8 +68,8 @@ def replacing(path: Path) -> Iterator[Path]:
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
         else:
-            remove(path)  # os.replace can't replace a folder that holds something
-        os.replace(temporary, path)
+            remove(path)  # a folder that holds something can't be replaced
+        temporary.replace(path)
     finally:
         remove(temporary)
 

@@ -1,0 +1,136 @@
+"""From a study's YAML to its runs: how axes multiply, what identifies a run, what an overlay changes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cotejo.command import ROOT
+from cotejo.errors import CotejoError
+from cotejo.study import Study, load_config, load_study
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A copy of the project's configuration, to write studies into."""
+    shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("schemas", "published"))
+    return tmp_path / "config"
+
+
+def load(config: Path, runs: str, overlay: str = "", defaults: str = "{weights: synthetic, scale: small}") -> Study:
+    text = f"title: Test\ndefaults: {defaults}\nruns:\n{runs}\nfigures: []\n"
+    (config / "studies" / "test.yaml").write_text(text)
+    return load_study("test", overlay, config=config)
+
+
+VIDEO = "- {name: video, model: yolov8n-seg, dataset: street-video, backend: openvino}"
+TEXT = "- {name: text, model: tinyllama-1.1b-chat, dataset: prompts, backend: openvino, precision: int8, cores: all}"
+
+
+def test_list_valued_settings_multiply(config: Path) -> None:
+    runs = load(config, TEXT.replace("int8", "[int8, int4]").replace("cores: all", "cores: [1, all]")).runs
+    assert [(run["precision"], run["cores"]) for run in runs] == [
+        ("int8", 1),
+        ("int8", "all"),
+        ("int4", 1),
+        ("int4", "all"),
+    ]
+    assert len({run["digest"] for run in runs}) == 4
+
+
+def test_a_run_holds_what_the_registries_say_of_it(config: Path) -> None:
+    [run] = load(config, TEXT).runs
+    assert run["task"] == "text-generation"
+    assert run["architecture"] == "llama"
+    assert run["format"] == "openvino"
+    assert run["new_tokens"] >= 2
+    assert "codec" not in run
+
+
+def test_ids_are_readable_and_digests_are_pinned_by_settings_alone(config: Path) -> None:
+    [alone] = load(config, VIDEO).runs
+    assert alone["id"] == "video_yolov8n-seg_street-video_openvino_fp32_allc"
+    beside = load(config, f"{TEXT}\n{VIDEO}\n{VIDEO.replace('name: video', 'name: mjpeg')[:-1]}, codec: mjpeg}}").runs
+    assert beside[1]["id"] == alone["id"]
+    assert beside[1]["digest"] == alone["digest"]
+    assert beside[2]["id"] == "mjpeg_yolov8n-seg_street-video_openvino_fp32_allc_mjpeg"
+
+
+@pytest.mark.parametrize("changed", ["duration_s: 3", "seed: 1", "compute_precision: bf16", "cores: 1", "warmup_s: 1"])
+def test_every_setting_counts_in_the_digest(config: Path, changed: str) -> None:
+    [plain] = load(config, VIDEO).runs
+    [other] = load(config, f"{VIDEO[:-1]}, {changed}}}").runs
+    assert other["digest"] != plain["digest"]
+
+
+def test_repeats_and_names_do_not_count_in_the_digest(config: Path) -> None:
+    [plain] = load(config, VIDEO).runs
+    [other] = load(config, f"{VIDEO.replace('name: video', 'name: film')[:-1]}, repeats: 9}}").runs
+    assert other["digest"] == plain["digest"]
+
+
+def test_another_revision_of_a_model_is_another_run(config: Path) -> None:
+    [run] = load(config, VIDEO, defaults="{}").runs
+    models = config / "models.yaml"
+    text = models.read_text()
+    start = text.index("yolov8n-seg:")
+    revision = text.index("revision:", start)
+    line = text[revision : text.index("\n", revision)]
+    models.write_text(text[:revision] + text[revision:].replace(line, f"revision: {'a' * 40}", 1))
+    [other] = load(config, VIDEO, defaults="{}").runs
+    assert other["digest"] != run["digest"]
+    [synthetic] = load(config, VIDEO).runs
+    models.write_text(text)
+    assert load(config, VIDEO).runs[0]["digest"] == synthetic["digest"]
+
+
+def test_a_later_layer_wins(config: Path) -> None:
+    [run] = load(config, f"{VIDEO[:-1]}, repeats: 4}}", defaults="{repeats: 3, duration_s: 7, weights: hub}").runs
+    assert (run["repeats"], run["duration_s"], run["warmup_s"], run["weights"]) == (4, 7, 10, "hub")
+    [run] = load(config, f"{VIDEO[:-1]}, repeats: 4}}", overlay="smoke").runs
+    assert (run["repeats"], run["weights"], run["scale"]) == (2, "synthetic", "small")
+
+
+def test_runs_alike_under_an_overlay_are_measured_once_and_named(config: Path) -> None:
+    study = load(config, f"{VIDEO[:-1]}, cores: [1, all]}}", overlay="smoke")
+    assert len(study.runs) == 1
+    assert study.results == "test-smoke"
+    assert study.merged == [f"{study.runs[0]['id']} = {study.runs[0]['id']}"]
+
+
+def test_an_overlay_takes_one_value_for_each_setting(config: Path) -> None:
+    (config / "overlays" / "two.yaml").write_text("title: Two\nset: {precision: [fp32, int8]}\n")
+    with pytest.raises(CotejoError, match=r"two\.yaml: set\.precision: .*takes one value"):
+        load(config, VIDEO, overlay="two")
+
+
+def test_a_study_named_like_an_overlaid_one_is_refused(config: Path) -> None:
+    shutil.copy(config / "studies" / "demo.yaml", config / "studies" / "test-smoke.yaml")
+    with pytest.raises(CotejoError, match=r"test-smoke\.yaml: its results would share a folder"):
+        load(config, VIDEO, overlay="smoke")
+
+
+def test_a_remote_system_has_the_cpus_its_file_gives(config: Path) -> None:
+    (config / "systems" / "big.yaml").write_text("name: Big\nsite: edge\ncpus: 64\n")
+    study = f"title: Test\nruns:\n{VIDEO[:-1]}, cores: 64}}\nfigures: []\n"
+    (config / "studies" / "test.yaml").write_text(study)
+    [run] = load_study("test", system="big", config=config).runs
+    assert (run["cores"], run["system"]) == (64, "big")
+    (config / "studies" / "test.yaml").write_text(study.replace("64", "65"))
+    with pytest.raises(CotejoError, match=r"runs\[0\]\.cores: 65"):
+        load_study("test", system="big", config=config)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "config/studies").glob("*.yaml"))])
+@pytest.mark.parametrize("overlay", ["", "smoke"])
+def test_every_shipped_study_expands(name: str, overlay: str) -> None:
+    study = load_study(name, overlay)
+    assert study.runs
+    assert len({run["digest"] for run in study.runs}) == len(study.runs)
+
+
+def test_the_shipped_configuration_follows_its_schema() -> None:
+    import yaml
+
+    values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    assert load_config(values) == values

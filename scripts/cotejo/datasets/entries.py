@@ -1,0 +1,42 @@
+"""The entries of config/datasets.yaml, and the folder that is made of one."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from cotejo.datasets import MANIFEST
+from cotejo.datasets.sources import resolved
+from cotejo.errors import CotejoError
+from cotejo.files import digest, replacing, sha256_of, write_json
+from cotejo.schema import did_you_mean, load_yaml, shown
+
+
+def load_entries(path: Path) -> dict[str, dict[str, Any]]:
+    """The data sets of config/datasets.yaml by name; CotejoError where one doesn't follow the schema."""
+    return load_yaml(path, "datasets")
+
+
+def entry_digest(entry: dict[str, Any]) -> str:
+    """What identifies a data set before it is made: its entry, and the content of the JSON and JSONL files it names.
+
+    The same on every machine for the same entry, where the bytes of a video encoded there may differ.
+    """
+    named = [value for value in entry["source"].values() if isinstance(value, str)]
+    texts = [resolved(value) for value in named if value.endswith((".json", ".jsonl"))]
+    return digest([entry, [sha256_of(path) for path in texts if path.is_file()]])
+
+
+def prepare(datasets: Path, name: str, output: Path) -> None:
+    """Make the folder of one data set: its items as files, and dataset.json; an older folder is replaced.
+
+    CotejoError, and no folder, where the entry or anything that it names is missing or unreadable.
+    """
+    entries = load_entries(datasets)
+    if name not in entries:
+        raise CotejoError(f"{shown(datasets)}: {name}: no such data set{did_you_mean(name, entries)}")
+    entry = entries[name]
+    kind = importlib.import_module(f"cotejo.datasets.{entry['kind']}")
+    with replacing(output) as folder:
+        folder.mkdir()
+        items = kind.prepare(entry, f"{shown(datasets)}: {name}.source", folder)
+        write_json(folder / MANIFEST, {"dataset": name, "kind": entry["kind"], "items": items})

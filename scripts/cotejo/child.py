@@ -1,0 +1,206 @@
+"""The measured process, seen from outside: pinned, watched, bounded in time, and never left behind."""
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotejo import affinity, cgroup
+from cotejo.affinity import Watch, children_of
+
+# How often the threads' masks are read. A look takes microseconds per thread.
+INTERVAL_S = 0.25
+TAIL_BYTES = 4096
+
+# Set by whoever started us, they would reach into the measured process: the same run must not depend on the shell.
+INHERITED = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "PYTHON")
+THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended. `exit_code` is minus the signal where one ended it; CPU times are summed over the CPUs.
+
+    `foreign_cpu_s` is what anything else used of the child's CPUs, and `steal_s` what the hypervisor took of them;
+    None where the kernel does not tell.
+    """
+
+    exit_code: int
+    timed_out: bool
+    oom_killed: bool
+    last_line: str
+    wall_s: float
+    cpu_s: float
+    foreign_cpu_s: float | None
+    steal_s: float | None
+
+
+def child_environment(threads: int, python_path: Path, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a measured process: the outer one, but for what would change how it computes."""
+    kept = {name: value for name, value in outer.items() if not name.startswith(INHERITED)}
+    counts = dict.fromkeys(THREAD_COUNTS, str(threads))
+    return {**kept, **counts, "PYTHONPATH": str(python_path), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def run_child(
+    pin: Sequence[str],
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    watch: Watch,
+    timeout_s: float,
+    log: Path,
+) -> Ending:
+    """Run a command behind its pin command until it ends, or kill it when its time is over; its output goes to the log.
+
+    However this function is left, by an exception too, none of the child's descendants lives on. Were this process
+    itself killed, the kernel kills the child.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kills_before, busy_before, cpu_before = cgroup.oom_kills(), _busy_s(watch.expected), _children_cpu_s()
+    with log.open("wb") as stream, _nothing_left() as started, _aside(watch.expected) as step_aside:
+        start_s = time.monotonic()
+        parent = os.getpid()
+        process = subprocess.Popen(
+            [*pin, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=lambda: _die_with(parent),
+        )
+        started.append(process)
+        _await_pin(process, pin[0])
+        step_aside()
+        timed_out = not _watched(process, watch, start_s + timeout_s)
+    wall_s = time.monotonic() - start_s
+    cpu_s = _children_cpu_s() - cpu_before
+    busy_after = _busy_s(watch.expected)
+    used = (
+        None
+        if busy_before is None or busy_after is None
+        else [b - a for a, b in zip(busy_before, busy_after, strict=True)]
+    )
+    return Ending(
+        exit_code=process.returncode,
+        timed_out=timed_out,
+        oom_killed=cgroup.oom_kills() > kills_before,
+        last_line=_last_line(log),
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        foreign_cpu_s=max(0.0, used[0] - cpu_s) if used else None,
+        steal_s=used[1] if used else None,
+    )
+
+
+def _die_with(parent: int) -> None:
+    """In the child, before it becomes the command: die with the parent, and be what the kernel kills for memory."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the call
+        os._exit(1)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as adjustment:  # noqa: PTH123 (between fork and exec)
+        adjustment.write("1000")
+
+
+def _await_pin(process: subprocess.Popen[bytes], mechanism: str) -> None:
+    """Return when the pin command has set the mask and become the command, or has ended."""
+    while process.poll() is None and _first_argument(process.pid) == mechanism:
+        time.sleep(0.001)
+
+
+def _first_argument(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _watched(process: subprocess.Popen[bytes], watch: Watch, deadline_s: float) -> bool:
+    """Look at the child's threads until it ends; False where the deadline came first."""
+    while True:
+        watch.look(process.pid)
+        remaining_s = deadline_s - time.monotonic()
+        if remaining_s <= 0:
+            return False
+        try:
+            process.wait(min(INTERVAL_S, remaining_s))
+        except subprocess.TimeoutExpired:
+            continue
+        return True
+
+
+@contextmanager
+def _aside(cpus: frozenset[int]) -> Iterator:
+    """Yield a function that moves this process off the measured CPUs, where it has others; it moves back at the end.
+
+    Not before the child has its own mask, which it could not leave this one's for.
+    """
+    mine = affinity.mask()
+    try:
+        yield lambda: os.sched_setaffinity(0, mine - cpus or mine)
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+@contextmanager
+def _nothing_left() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Yield a list for the started process; at the end kill it and every descendant, those in other sessions too.
+
+    Meanwhile orphans are handed to this process (as their "subreaper"), which is how it finds them.
+    """
+    others = set(children_of(os.getpid()))
+    started: list[subprocess.Popen[bytes]] = []
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield started
+    finally:
+        # A second Ctrl-C must not cut this short.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        for process in started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        while orphans := set(children_of(os.getpid())) - others:
+            for orphan in orphans:
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _busy_s(cpus: frozenset[int]) -> tuple[float, float] | None:
+    """The CPU seconds used and stolen on these CPUs since the machine started; None where /proc does not list them."""
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    busy_s = steal_s = 0.0
+    listed = set()
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in cpus and len(ticks) >= 8:
+            listed.add(int(name[3:]))
+            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
+            busy_s += (user + nice + system + irq + softirq) * tick_s
+            steal_s += steal * tick_s
+    return (busy_s, steal_s) if listed == cpus else None
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log that says something, or an empty text."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = stream.read().decode(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

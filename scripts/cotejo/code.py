@@ -1,0 +1,97 @@
+"""What identifies code: the digest of its syntax trees, so that comments, docstrings and formatting don't count."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cotejo.command import ROOT
+from cotejo.errors import CotejoError
+from cotejo.files import digest
+
+SCRIPTS = ROOT / "scripts"
+PACKAGE = "cotejo"
+
+# A package that imports one of its modules by a run's choice, and the run's key that names it.
+REGISTRIES = {"backends": "backend", "tasks": "task", "models": "architecture"}
+
+
+def ast_digest(paths: Iterable[Path]) -> str:
+    """The digest of modules' syntax trees, the same in whatever order and folders they lie and on any Python.
+
+    File names count; comments, docstrings and formatting do not. CotejoError where a file is missing or not Python.
+    """
+    trees = ((path.name, digest(_plain(_without_docstrings(_parse(path))), length=64)) for path in paths)
+    return digest(sorted(trees), length=16)
+
+
+def run_modules(run: Mapping[str, Any], start: str = "cotejo/worker.py", scripts: Path = SCRIPTS) -> list[Path]:
+    """The modules of Cotejo that a measured process of this run may import, sorted by path.
+
+    Found by following import statements, not by watching the process, so that an attempt that died early has the
+    same code digest as the one beside it that did not.
+    """
+    found: set[Path] = set()
+    waiting = [scripts / start]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting += _imported(path, scripts)
+        if path.name == "__init__.py" and path.parent.name in REGISTRIES:
+            chosen = str(run[REGISTRIES[path.parent.name]])
+            waiting.append(path.parent / f"{chosen.replace('-', '_').replace('.', '_')}.py")
+    return sorted(found)
+
+
+def _imported(path: Path, scripts: Path) -> Iterator[Path]:
+    """The files of Cotejo's modules that a module's import statements name, their packages included."""
+    for node in ast.walk(_parse(path)):
+        match node:
+            case ast.Import():
+                names = [alias.name for alias in node.names]
+            case ast.ImportFrom(module=str(module), level=0):
+                names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            case _:
+                continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] != PACKAGE:
+                continue
+            for length in range(1, len(parts) + 1):
+                place = scripts.joinpath(*parts[:length])
+                yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except FileNotFoundError as error:
+        raise CotejoError(f"{path}: no such file. Restore it from the repository") from error
+    except SyntaxError as error:
+        raise CotejoError(f"{path}: line {error.lineno}: not valid Python ({error.msg}). Mend that line") from error
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+                    node.body = rest
+    return tree
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as plain data; empty fields are left out, because newer Pythons add some to every node."""
+    match node:
+        case ast.Constant():
+            # As text, since JSON has no type for some constants and would make others equal: 1, 1.0, True, b"".
+            return {"node": "Constant", "value": repr(node.value)}
+        case ast.AST():
+            fields = {name: _plain(value) for name, value in ast.iter_fields(node) if value is not None and value != []}
+            return {"node": type(node).__name__, **fields}
+        case list():
+            return [_plain(item) for item in node]
+        case _:
+            return node

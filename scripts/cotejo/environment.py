@@ -1,0 +1,196 @@
+"""What a measurement ran on: probed facts, and the key that keeps unlike measurements apart."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cotejo import affinity, cgroup
+from cotejo.affinity import Topology
+from cotejo.command import ROOT
+from cotejo.files import sha256_of
+
+# What decides how a measurement comes out; a study or a document changed beside it does not.
+CODE = ("Snakefile", "rules", "scripts", "envs")
+
+
+def facts(root: Path = ROOT) -> dict[str, Any]:
+    """The machine, its GPUs and the software, as the record's `environment` has them."""
+    return {"machine": machine_facts(), "gpus": gpu_facts(), "software": software_facts(root)}
+
+
+def machine_facts(sys: Path = Path("/sys"), proc: Path = Path("/proc")) -> dict[str, Any]:
+    """The machine; None for what it does not tell. Memory in MiB, frequencies in MHz."""
+    topology = affinity.topology(sys / "devices" / "system")
+    cpuinfo = _cpuinfo(proc)
+    memory = {line.split(":")[0]: line.split()[1] for line in (proc / "meminfo").read_text().splitlines()}
+    limits = sys / "devices" / "system" / "cpu"
+    return {
+        "hostname": platform.node(),
+        "cpu": _cpu_model(cpuinfo, sys),
+        "architecture": platform.machine(),
+        "sockets": len({place.socket for place in topology.values()}),
+        "cores": len({place.core for place in topology.values()}),
+        "threads": len(topology),
+        "smt": len({place.core for place in topology.values()}) < len(topology),
+        "numa_nodes": len({place.node for place in topology.values()}),
+        "governor": _over_cpus(limits, topology, "scaling_governor"),
+        "frequency_min_mhz": _mhz(_over_cpus(limits, topology, "scaling_min_freq")),
+        "frequency_max_mhz": _mhz(_over_cpus(limits, topology, "scaling_max_freq")),
+        "turbo": _turbo(limits),
+        "memory_mib": int(memory["MemTotal"]) >> 10,
+        "swap_mib": int(memory["SwapTotal"]) >> 10,
+        "cgroup_memory_mib": cgroup.memory_limit_mib(proc, sys / "fs" / "cgroup"),
+        "cgroup_cpus": cgroup.cpu_limit(proc, sys / "fs" / "cgroup"),
+        "kernel": platform.release(),
+        "os": _os_name(),
+        "virtualisation": _virtualisation(cpuinfo, sys),
+    }
+
+
+def _cpuinfo(proc: Path) -> dict[str, str]:
+    """The description of the first CPU."""
+    first = (proc / "cpuinfo").read_text().split("\n\n")[0]
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+
+
+def _cpu_model(cpuinfo: dict[str, str], sys: Path) -> str:
+    """The CPU's name; of ARM, which has none, the board's name or the numbers of its designer and design."""
+    if "model name" in cpuinfo:
+        return cpuinfo["model name"]
+    board = _text(sys / "firmware" / "devicetree" / "base" / "model")
+    numbers = [cpuinfo[key] for key in ("CPU implementer", "CPU part") if key in cpuinfo]
+    return board or " ".join([platform.machine(), *numbers])
+
+
+def _over_cpus(folder: Path, topology: Topology, name: str) -> str | None:
+    """A setting of CPU frequency scaling: every value that some CPU has, sorted; None where there is no scaling."""
+    values = {_text(folder / f"cpu{cpu}" / "cpufreq" / name) for cpu in topology}
+    return ", ".join(sorted(values - {None, ""}, key=str)) or None
+
+
+def _mhz(khz: str | None) -> int | None:
+    """The first of the frequencies, which differ only on machines with unlike cores."""
+    return int(khz.split(", ")[0]) // 1000 if khz else None
+
+
+def _turbo(folder: Path) -> bool | None:
+    no_turbo, boost = _text(folder / "intel_pstate" / "no_turbo"), _text(folder / "cpufreq" / "boost")
+    if no_turbo:
+        return no_turbo == "0"
+    return boost == "1" if boost else None
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return platform.system()
+
+
+def _virtualisation(cpuinfo: dict[str, str], sys: Path) -> str:
+    """What lies between the process and the machine: "none", or the hypervisor's product, or "container", or both."""
+    layers = []
+    if "hypervisor" in cpuinfo.get("flags", "").split():
+        dmi = sys / "class" / "dmi" / "id"
+        product = f"{_text(dmi / 'sys_vendor')} {_text(dmi / 'product_name')}".strip()
+        layers.append(product or "virtual machine")
+    if any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv", "/.singularity.d")):
+        layers.append("container")
+    return ", ".join(layers) or "none"
+
+
+def gpu_facts() -> list[dict[str, Any]]:
+    """The NVIDIA GPUs, by their driver's own library; none without a driver, and None for what a GPU does not tell."""
+    try:
+        import pynvml
+    except ImportError:
+        return []
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+
+    def ask(question: Any, *arguments: Any) -> Any:
+        try:
+            return question(*arguments)
+        except pynvml.NVMLError:
+            return None
+
+    def gpu(index: int) -> dict[str, Any]:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        memory = ask(pynvml.nvmlDeviceGetMemoryInfo, handle)
+        power_limit_mw = ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
+        persistence = ask(pynvml.nvmlDeviceGetPersistenceMode, handle)
+        mig = ask(pynvml.nvmlDeviceGetMigMode, handle)
+        return {
+            "name": ask(pynvml.nvmlDeviceGetName, handle),
+            "uuid": ask(pynvml.nvmlDeviceGetUUID, handle),
+            "driver": ask(pynvml.nvmlSystemGetDriverVersion),
+            "memory_mib": memory and memory.total >> 20,
+            "sm_clock_mhz": ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
+            "sm_clock_max_mhz": ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
+            "memory_clock_max_mhz": ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
+            "power_limit_w": power_limit_mw and power_limit_mw / 1000,
+            "persistence": None if persistence is None else bool(persistence),
+            "mig": None if mig is None else bool(mig[0]),
+        }
+
+    try:
+        return [gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def software_facts(root: Path = ROOT) -> dict[str, Any]:
+    """Python's version and the digest of the lock file that the environment was installed from."""
+    lock = root / "envs" / "main.txt"
+    return {"python": platform.python_version(), "lock_digest": sha256_of(lock) if lock.is_file() else None}
+
+
+def git_revision(root: Path = ROOT) -> str | None:
+    """The checkout's commit, followed by "-dirty" where the code differs from it; None without git or a commit."""
+    try:
+        if _git(root, "rev-parse", "--show-toplevel") != str(root.resolve()):
+            return None  # a copy that lies inside somebody else's repository
+        revision = _git(root, "rev-parse", "--verify", "HEAD")
+        changed = _git(root, "--no-optional-locks", "status", "--porcelain", "--", *CODE)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{revision}-dirty" if changed else revision
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()
+
+
+def merge_key(record: dict[str, Any]) -> dict[str, Any]:
+    """What two records of one run must share before their numbers may be merged (the host's name is not in it)."""
+    environment = record["environment"]
+    return {
+        "system": record["system"],
+        "cpu": environment["machine"]["cpu"],
+        "gpus": _each(gpu["name"] for gpu in environment["gpus"]),
+        "driver": _each(gpu["driver"] for gpu in environment["gpus"]),
+        "lock": environment["software"]["lock_digest"],
+        "model": record["model"]["digest"],
+        "export": record["export"]["digest"] if record["export"] else None,
+        "code": record["code_digest"],
+    }
+
+
+def _each(values: Iterable[str | None]) -> list[str]:
+    """The values, each once, sorted."""
+    return sorted({value for value in values if value})
+
+
+def _text(file: Path) -> str:
+    """A small file's text, empty where there is none or it may not be read."""
+    try:
+        return file.read_text().strip("\0\n ")
+    except OSError:
+        return ""

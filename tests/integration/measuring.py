@@ -1,0 +1,24 @@
+"""Measures one repeat with the fake worker, as a command of its own: python measuring.py '<JSON of the arguments>'."""
+
+import json
+import sys
+from pathlib import Path
+
+from cotejo.command import run
+from cotejo.measure import Inputs, measure
+
+FAKE = Path(__file__).with_name("fake_worker.py")
+
+
+def main() -> None:
+    told = json.loads(sys.argv[1])
+    if "cgroup" in told:
+        Path(told["cgroup"], "cgroup.procs").write_text("0")
+    folder = Path(told["folder"])
+    inputs = Inputs(told["run"], 1, folder / "model", folder / "dataset", folder / "export", folder / "parity.json")
+    worker = (str(FAKE),)
+    measure(inputs, Path(told["output"]), Path(told["output"]).with_suffix(".log"), worker, Path(told["lock"]))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,138 @@
+"""A whole record and a whole run, for tests to change a key of."""
+
+import copy
+from typing import Any
+
+RUN: dict[str, Any] = {
+    "id": "text-genai_tinyllama-1.1b-chat_prompts_openvino-genai_int8_1c",
+    "digest": "0123456789",
+    "name": "text-genai",
+    "study": "demo",
+    "system": "local",
+    "task": "text-generation",
+    "model": "tinyllama-1.1b-chat",
+    "architecture": "llama",
+    "weights": "synthetic",
+    "scale": "small",
+    "model_digest": "aaaaaaaaaa",
+    "dataset": "prompts",
+    "dataset_digest": "bbbbbbbbbb",
+    "backend": "openvino-genai",
+    "format": "openvino",
+    "precision": "int8",
+    "compute_precision": "f32",
+    "device": "cpu",
+    "cores": 1,
+    "duration_s": 2.0,
+    "warmup_s": 0.5,
+    "timeout_s": 300,
+    "seed": 0,
+    "new_tokens": 8,
+}
+
+RECORD: dict[str, Any] = {
+    "schema_version": 0,
+    "study": "demo",
+    "system": "local",
+    "run": RUN,
+    "repeat": 1,
+    "status": "ok",
+    "reason": None,
+    "message": None,
+    "started_at": "2026-01-31T12:00:00.000Z",
+    "finished_at": "2026-01-31T12:00:05.250Z",
+    "command": ["numactl", "--physcpubind=0", "--localalloc", "python", "-m", "cotejo.worker", "--job", "job.json"],
+    "environment": {
+        "machine": {
+            "hostname": "edge-1",
+            "cpu": "Example CPU @ 2.00GHz",
+            "architecture": "x86_64",
+            "sockets": 1,
+            "cores": 2,
+            "threads": 4,
+            "smt": True,
+            "numa_nodes": 1,
+            "governor": "performance",
+            "frequency_min_mhz": 800,
+            "frequency_max_mhz": 2000,
+            "turbo": False,
+            "memory_mib": 16384,
+            "swap_mib": 0,
+            "cgroup_memory_mib": None,
+            "cgroup_cpus": None,
+            "kernel": "6.1.0",
+            "os": "Debian GNU/Linux 12 (bookworm)",
+            "virtualisation": "none",
+        },
+        "gpus": [],
+        "software": {"python": "3.11.7", "lock_digest": "1" * 64},
+    },
+    "affinity": {
+        "asked": 1,
+        "mechanism": "numactl",
+        "expected_cpus": [0],
+        "observed_cpus": [0],
+        "violations": [],
+        "checks": 12,
+    },
+    "levels": [
+        {
+            "level": "single-stream",
+            "warmup_requests": 2,
+            "warmup_s": 0.6,
+            "start_monotonic_s": 1234.5,
+            "duration_s": 2.1,
+            "requests": 2,
+            "failed_requests": 0,
+        }
+    ],
+    "process": {
+        "load_s": 0.8,
+        "peak_rss_mib": 250.5,
+        "exit_code": 0,
+        "threads": 1,
+        "wall_s": 4.5,
+        "cpu_s": 4.2,
+        "foreign_cpu_s": 0.1,
+        "steal_s": 0.0,
+    },
+    "runtime": {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1},
+    "versions": {"openvino": "2026.4.1"},
+    "model": {
+        "folder": "resources/models/tinyllama-1.1b-chat/synthetic-small",
+        "digest": "2" * 64,
+        "licence": "apache-2.0",
+        "parameters": 19800000,
+        "source": {"generator": "philox-uniform-1", "seed": 0},
+    },
+    "export": {
+        "folder": "resources/exports/tinyllama-1.1b-chat/synthetic-small/openvino-int8",
+        "digest": "3" * 64,
+        "status": "ok",
+        "packages": {"optimum-intel": "2.2.0"},
+        "parity_file": "resources/exports/tinyllama-1.1b-chat/synthetic-small/openvino-int8.parity.json",
+        "parity": {"status": "ok", "error": 0.01, "bound": 0.1},
+    },
+    "dataset": {"digest": "4" * 64, "kind": "prompts", "items": 3},
+    "marks": ["synthetic", "small"],
+    "code_digest": "5" * 16,
+    "git_revision": "6" * 40,
+    "samples": None,
+}
+
+
+def changed(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A deep copy with some values changed; `a__b=1` changes key b of key a."""
+    result = copy.deepcopy(data)
+    for keys, value in changes.items():
+        *outer, last = keys.split("__")
+        place = result
+        for key in outer:
+            place = place[key]
+        place[last] = value
+    return result
+
+
+def failed(reason: str = "error", message: str = "it broke", **changes: Any) -> dict[str, Any]:
+    """A record of a repeat that measured nothing."""
+    return changed(RECORD, status="failed", reason=reason, message=message, levels=[], **changes)

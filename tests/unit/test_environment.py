@@ -1,0 +1,195 @@
+import hashlib
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from record_example import RECORD, changed
+
+from cotejo import affinity
+from cotejo.environment import facts, git_revision, gpu_facts, machine_facts, merge_key, software_facts
+from cotejo.schema import check, schema_of
+
+CPUINFO = (
+    "processor\t: 0\nmodel name\t: Example CPU @ 2.00GHz\nflags\t\t: fpu{}\n\nprocessor\t: 1\nmodel name\t: other\n"
+)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine as /sys and /proc tell it: two cores with two threads each, on bare metal."""
+    files = {
+        "proc/cpuinfo": CPUINFO.format(""),
+        "proc/meminfo": "MemTotal:       16777216 kB\nMemFree: 1 kB\nSwapTotal:       2097152 kB\nHugePages_Total: 0\n",
+        "sys/devices/system/cpu/online": "0-3\n",
+        "sys/devices/system/cpu/intel_pstate/no_turbo": "1\n",
+        "sys/devices/system/node/node0/cpulist": "0-3\n",
+    }
+    for number in range(4):
+        cpu = f"sys/devices/system/cpu/cpu{number}"
+        files |= {
+            f"{cpu}/topology/thread_siblings_list": f"{number % 2},{number % 2 + 2}\n",
+            f"{cpu}/topology/physical_package_id": "0\n",
+            f"{cpu}/cpufreq/scaling_governor": "performance\n",
+            f"{cpu}/cpufreq/scaling_min_freq": "800000\n",
+            f"{cpu}/cpufreq/scaling_max_freq": "3200000\n",
+        }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return {"sys": tmp_path / "sys", "proc": tmp_path / "proc"}
+
+
+def test_what_a_machine_tells(machine):
+    told = machine_facts(**machine)
+    assert {key: told[key] for key in ("cpu", "sockets", "cores", "threads", "smt", "numa_nodes")} == {
+        "cpu": "Example CPU @ 2.00GHz", "sockets": 1, "cores": 2, "threads": 4, "smt": True, "numa_nodes": 1,
+    }  # fmt: skip
+    assert (told["governor"], told["frequency_min_mhz"], told["frequency_max_mhz"]) == ("performance", 800, 3200)
+    assert (told["turbo"], told["memory_mib"], told["swap_mib"]) == (False, 16384, 2048)
+    assert told["cgroup_memory_mib"] is None
+
+
+def test_governors_that_differ_are_all_told(machine):
+    (machine["sys"] / "devices/system/cpu/cpu1/cpufreq/scaling_governor").write_text("powersave\n")
+    assert machine_facts(**machine)["governor"] == "performance, powersave"
+
+
+def test_a_virtual_machine_says_so(machine):
+    (machine["proc"] / "cpuinfo").write_text(CPUINFO.format(" hypervisor sse2"))
+    assert machine_facts(**machine)["virtualisation"].startswith("virtual machine")
+    for name, text in (("sys_vendor", "Amazon EC2\n"), ("product_name", "m6i.8xlarge\n")):
+        (machine["sys"] / "class/dmi/id").mkdir(parents=True, exist_ok=True)
+        (machine["sys"] / "class/dmi/id" / name).write_text(text)
+    assert machine_facts(**machine)["virtualisation"].startswith("Amazon EC2 m6i.8xlarge")
+
+
+def test_arm_has_numbers_for_a_name(machine):
+    (machine["proc"] / "cpuinfo").write_text("processor : 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n")
+    assert machine_facts(**machine)["cpu"].endswith(" 0x41 0xd0c")
+
+
+def test_this_machines_facts_follow_the_schema():
+    told = facts()
+    check(told, schema_of("record")["properties"]["environment"], affinity.SYSTEM)
+    assert told["machine"]["threads"] >= len(affinity.mask())
+
+
+class NVMLError(Exception):
+    pass
+
+
+def fake_nvml(driver: bool = True) -> SimpleNamespace:
+    """A driver of one GPU that does not tell its clocks."""
+
+    def init() -> None:
+        if not driver:
+            raise NVMLError
+
+    def unsupported(*_: object) -> None:
+        raise NVMLError
+
+    return SimpleNamespace(
+        NVMLError=NVMLError,
+        NVML_CLOCK_SM=1,
+        NVML_CLOCK_MEM=2,
+        nvmlInit=init,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetName=lambda handle: "NVIDIA A30",
+        nvmlDeviceGetUUID=lambda handle: "GPU-1",
+        nvmlSystemGetDriverVersion=lambda: "535.104.05",
+        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=24 << 30),
+        nvmlDeviceGetEnforcedPowerLimit=lambda handle: 165000,
+        nvmlDeviceGetPersistenceMode=lambda handle: 1,
+        nvmlDeviceGetMigMode=unsupported,
+        nvmlDeviceGetClockInfo=unsupported,
+        nvmlDeviceGetMaxClockInfo=lambda handle, kind: {1: 1440, 2: 1215}[kind],
+    )
+
+
+def test_what_a_gpu_tells(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml())
+    (gpu,) = gpu_facts()
+    assert gpu == {
+        "name": "NVIDIA A30", "uuid": "GPU-1", "driver": "535.104.05", "memory_mib": 24576, "sm_clock_mhz": None,
+        "sm_clock_max_mhz": 1440, "memory_clock_max_mhz": 1215, "power_limit_w": 165.0, "persistence": True,
+        "mig": None,
+    }  # fmt: skip
+    check([gpu], schema_of("record")["properties"]["environment"]["properties"]["gpus"], affinity.SYSTEM)
+
+
+def test_no_driver_or_no_library_is_no_gpu(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(driver=False))
+    assert gpu_facts() == []
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert gpu_facts() == []
+
+
+def test_the_lock_digest_is_that_of_the_main_environment(tmp_path):
+    assert software_facts(tmp_path)["lock_digest"] is None
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "main.txt").write_text("numpy==2.4.0\n")
+    assert software_facts(tmp_path)["lock_digest"] == hashlib.sha256(b"numpy==2.4.0\n").hexdigest()
+
+
+def test_git_revision(tmp_path, monkeypatch):
+    def git(*arguments: str) -> str:
+        settings = ["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *settings, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert git_revision(tmp_path) is None
+    git("init")
+    assert git_revision(tmp_path) is None  # nothing committed
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "a.py").write_text("x = 1\n")
+    git("add", ".")
+    git("commit", "-m", "one")
+    revision = git("rev-parse", "HEAD")
+    assert git_revision(tmp_path) == revision
+    (tmp_path / "notes.txt").write_text("no code")
+    assert git_revision(tmp_path) == revision
+    (tmp_path / "scripts" / "b.py").write_text("y = 1\n")
+    assert git_revision(tmp_path) == f"{revision}-dirty"
+    (tmp_path / "inside").mkdir()
+    assert git_revision(tmp_path / "inside") is None  # a copy inside somebody else's repository
+    monkeypatch.setenv("PATH", os.devnull)
+    assert git_revision(tmp_path) is None
+
+
+GPU = {"name": "NVIDIA A30", "driver": "535.104.05"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"system": "other"},
+        {"environment__machine__cpu": "other"},
+        {"environment__gpus": [GPU]},
+        {"environment__software__lock_digest": "0" * 64},
+        {"model__digest": "0" * 64},
+        {"export__digest": "0" * 64},
+        {"export": None},
+        {"code_digest": "0" * 16},
+    ],
+)
+def test_unlike_records_do_not_merge(change):
+    assert merge_key(changed(RECORD, **change)) != merge_key(RECORD)
+
+
+def test_another_driver_does_not_merge():
+    one, other = (
+        changed(RECORD, environment__gpus=[{**GPU, "driver": driver}]) for driver in ("535.104.05", "550.54.14")
+    )
+    assert merge_key(one) != merge_key(other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"environment__machine__hostname": "edge-2"}, {"git_revision": None}, {"repeat": 2}, {"run__id": "renamed"}],
+)
+def test_host_name_and_revision_keep_nothing_apart(change):
+    assert merge_key(changed(RECORD, **change)) == merge_key(RECORD)

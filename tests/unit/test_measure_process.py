@@ -1,0 +1,54 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from measure_process import check_exports, parsed_run
+from record_example import RUN, changed
+
+from cotejo.code import SCRIPTS
+from cotejo.errors import CotejoError
+from cotejo.measure import Inputs
+
+
+def test_a_run_is_taken_as_it_is():
+    assert parsed_run(json.dumps(RUN)) == RUN
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "--run: not valid JSON"),
+        ("[]", "--run: top level"),
+        (json.dumps({**RUN, "weights": "none"}), "--run: weights: 'none': not allowed"),
+        (json.dumps({**RUN, "timeout_s": 0}), "--run: timeout_s: 0: must be more than 0"),
+        (json.dumps({key: value for key, value in RUN.items() if key != "seed"}), "--run: .*lacks the key 'seed'"),
+    ],
+)
+def test_a_bad_run_is_refused(text, message):
+    with pytest.raises(CotejoError, match=message):
+        parsed_run(text)
+
+
+def inputs(format, artefact, parity):
+    return Inputs(changed(RUN, format=format), 1, Path("m"), Path("d"), artefact, parity)
+
+
+def test_an_export_comes_with_its_findings_or_not_at_all():
+    check_exports(inputs("openvino", Path("e"), Path("p")))
+    check_exports(inputs(None, None, None))
+    with pytest.raises(CotejoError, match=r"--parity: None: backend openvino-genai needs .* openvino export"):
+        check_exports(inputs("openvino", Path("e"), None))
+    with pytest.raises(CotejoError, match="--artefact: None"):
+        check_exports(inputs("openvino", None, None))
+    with pytest.raises(CotejoError, match=r"--artefact: e: .* takes no export. Leave it out"):
+        check_exports(inputs(None, Path("e"), None))
+
+
+def test_the_parent_imports_nothing_heavy():
+    code = (
+        "import sys, measure_process; print([m for m in ('numpy', 'pandas', 'torch', 'openvino') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

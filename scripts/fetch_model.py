@@ -1,6 +1,6 @@
-"""Fetch a model's weights from the Hugging Face hub, at the commit that config/models.yaml pins.
+"""Fetch a model's published weights, at the commit (or with the checksum) that config/models.yaml pins.
 
-Every file is verified against the hub's checksums. An interrupted fetch goes on where it stopped: what has come so far
+Every file is verified by its checksum. An interrupted fetch goes on where it stopped: what has come so far
 waits in a hidden folder beside the output, and the output appears only once it is whole. Gated models need access,
 asked for on their page, and `export HF_TOKEN=…`; HF_ENDPOINT names a mirror. On a cluster, run it where there is
 internet.
@@ -30,7 +30,10 @@ def fetch_model(model: str, entry: dict[str, Any], output: Path) -> None:
         )
     hub.refuse_offline()
     hub.quiet_unless_watched()
-    files = hub.wanted(hub.list_files(repository, revision), entry.get("files"))
+    if hub.is_address(repository):
+        files = [hub.look_up(repository, entry["files"][0], sha256=revision)]
+    else:
+        files = hub.wanted(hub.list_files(repository, revision), entry.get("files"))
     if not any(is_weights(file.name) for file in files):
         raise CotejoError(f"{repository}@{revision[:12]}: no weights among its files. Name them under `files`")
     partial = output.with_name(f".{output.name}.{revision[:12]}.partial")

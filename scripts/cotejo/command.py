@@ -36,6 +36,7 @@ def run(main: Callable[[], None], online: bool = False) -> NoReturn:
     SIGTERM is turned into SystemExit so that `finally` blocks stop what the command has started.
     """
     os.environ.update({name: value for name, value in OFFLINE.items() if not (online and name in HUB)})
+    find_tools()
     signal.signal(signal.SIGTERM, _exit)
     try:
         main()
@@ -45,6 +46,12 @@ def run(main: Callable[[], None], online: bool = False) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(0)
+
+
+def find_tools() -> None:
+    """Put this interpreter's folder, and that of system packages installed without root, first on PATH."""
+    folders = [Path(sys.executable).parent, ROOT / "resources" / "environments" / "system" / "bin"]
+    os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:

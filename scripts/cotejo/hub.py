@@ -40,9 +40,10 @@ PICKLED = re.compile(r"pytorch_model(-\d{5}-of-\d{5})?\.bin(\.index\.json)?")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of the repository at the commit: its size in bytes and either its SHA-256 or its git blob's SHA-1."""
+    """A file of a pinned repository: its size in bytes and either its SHA-256 or its git blob's SHA-1."""
 
     name: str
+    url: str
     size: int
     sha256: str | None
     git_sha1: str
@@ -59,8 +60,8 @@ def refuse_offline() -> None:
 
 
 def list_files(repository: str, revision: str) -> list[RemoteFile]:
-    """The repository's files at a commit, with what they can be verified by."""
-    from huggingface_hub import HfApi
+    """The files of a repository on the hub at a commit, with what they can be verified by."""
+    from huggingface_hub import HfApi, hf_hub_url
 
     with explained(repository, revision):
         information = HfApi().model_info(repository, revision=revision, files_metadata=True)
@@ -69,9 +70,32 @@ def list_files(repository: str, revision: str) -> list[RemoteFile]:
             f"{repository}: {revision}: the hub answers with commit {information.sha}. Pin a whole commit"
         )
     return [
-        RemoteFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else None, file.blob_id or "")
+        RemoteFile(
+            file.rfilename,
+            hf_hub_url(repository, file.rfilename, revision=revision),
+            file.size or 0,
+            file.lfs.sha256 if file.lfs else None,
+            file.blob_id or "",
+        )
         for file in information.siblings or []
     ]
+
+
+def is_address(repository: str) -> bool:
+    """Whether weights come from a web address, and not from the hub."""
+    return repository.startswith(("https://", "http://"))
+
+
+def look_up(address: str, name: str, sha256: str) -> RemoteFile:
+    """The one file of a repository that is a web address."""
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import hf_raise_for_status
+
+    url = f"{address}/{name}"
+    with explained(address, sha256):
+        response = get_session().head(url, headers={"Accept-Encoding": "identity"})
+        hf_raise_for_status(response)
+    return RemoteFile(name, url, int(response.headers["Content-Length"]), sha256, "")
 
 
 def wanted(files: list[RemoteFile], patterns: list[str] | None) -> list[RemoteFile]:
@@ -97,7 +121,6 @@ def require_space(folder: Path, files: list[RemoteFile], converted_bytes: int) -
 
 def fetch(repository: str, revision: str, file: RemoteFile, folder: Path) -> Path:
     """One file, verified, in `folder`; what an earlier try left there as `<name>.part` is gone on from."""
-    from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import get_hf_file_metadata, http_get
     from huggingface_hub.utils import build_hf_headers
 
@@ -108,11 +131,11 @@ def fetch(repository: str, revision: str, file: RemoteFile, folder: Path) -> Pat
     part = target.with_name(f"{target.name}.part")
     if part.is_file() and part.stat().st_size > file.size:
         part.unlink()
-    url = hf_hub_url(repository, file.name, revision=revision)
+    token = False if is_address(repository) else None  # None: the user's own, if there is one
     with explained(repository, revision):
-        metadata = get_hf_file_metadata(url, retry_on_errors=True)
-        headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-        if urlparse(metadata.location).netloc != urlparse(url).netloc:
+        metadata = get_hf_file_metadata(file.url, token=token, retry_on_errors=True)
+        headers = build_hf_headers(token=token) | {"Accept-Encoding": "identity"}
+        if urlparse(metadata.location).netloc != urlparse(file.url).netloc:
             headers.pop("authorization", None)  # a storage host must not see the token
         with part.open("ab") as stream:
             http_get(
@@ -134,8 +157,8 @@ def verify(path: Path, file: RemoteFile, repository: str, revision: str) -> None
     if not good:
         path.unlink()
         raise CotejoError(
-            f"{repository}@{revision[:12]}: {file.name}: the checksum of what came is not the hub's. It is removed: run "
-            "the same command again. If that fails too, a proxy or mirror (HF_ENDPOINT) changes files"
+            f"{repository}@{revision[:12]}: {file.name}: the checksum of what came is not the hub's: it is removed. "
+            "Run the same command again; if that fails too, a proxy or mirror (HF_ENDPOINT) changes files"
         )
 
 
@@ -151,6 +174,7 @@ def explained(repository: str, revision: str) -> Iterator[None]:
     import httpx
     from huggingface_hub import constants, errors, get_token
 
+    host = repository if is_address(repository) else constants.ENDPOINT
     page = f"{constants.ENDPOINT}/{repository}"
     missing = (
         f"{repository}: no such repository at {constants.ENDPOINT}, or a private one. Correct `repository` in "
@@ -186,7 +210,7 @@ def explained(repository: str, revision: str) -> Iterator[None]:
     except errors.OfflineModeIsEnabled as error:
         raise CotejoError(f"{at}: huggingface_hub is offline. `unset HF_HUB_OFFLINE`") from error
     except httpx.HTTPError as error:
-        raise CotejoError(f"{at}: {constants.ENDPOINT} out of reach ({_first_line(error)}). {elsewhere}") from error
+        raise CotejoError(f"{at}: {host} out of reach ({_first_line(error)}). {elsewhere}") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise CotejoError(
@@ -202,6 +226,8 @@ def _status_text(status: int) -> str:
         return "the hub limits your rate (HTTP 429). Wait some minutes, or `export HF_TOKEN=…`, and run this again"
     if status >= 500:
         return f"the hub is in trouble (HTTP {status}). Run this again later: it goes on where it stopped"
+    if status == 404:
+        return "no such file (HTTP 404). Correct `repository` or `files` in config/models.yaml"
     return f"the hub answers HTTP {status}. Run this again later"
 
 

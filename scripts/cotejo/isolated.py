@@ -9,15 +9,14 @@ import signal
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from cotejo.artefact import Failure
 from cotejo.errors import CotejoError
+from cotejo.samples import is_out_of_memory, last_line
 
-# Libraries word it in many ways; these are Python's, C++'s, torch's, OpenVINO's and ONNX Runtime's.
-OUT_OF_MEMORY = ("bad_alloc", "out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # OpenVINO says only "iostream error" when the disk is full.
 LEAST_FREE_BYTES = 16 << 20
@@ -25,14 +24,6 @@ LEAST_FREE_BYTES = 16 << 20
 FAREWELL_S = 30  # for the libraries to take themselves down, once the result is here
 
 PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why the work came to nothing: a reason as records have it, and the last line of what was said."""
-
-    reason: str
-    message: str
 
 
 def isolated(function: Callable[..., Any], *arguments: Any, scratch: Path, reason: str) -> Any:
@@ -86,13 +77,11 @@ def _judged(error: BaseException, free_bytes: int, scratch: Path, reason: str) -
     chain = list(_chain(error))
     if free_bytes < LEAST_FREE_BYTES or any(isinstance(e, OSError) and e.errno in DISK_FULL for e in chain):
         return CotejoError(f"{scratch.parent}: the disk is full. Free some space, then run the same command again")
-    if any(isinstance(e, ImportError) for e in chain):
+    if any(is_out_of_memory(e) for e in chain):
+        return Failure("out-of-memory", last_line(error))
+    if isinstance(error, ImportError):
         return CotejoError(f"{error}: the environment is not whole. Run `make setup`, then the same command again")
-    lines = [line for e in chain for line in (*str(e).strip().splitlines()[-1:], type(e).__name__)]
-    memory = any(isinstance(e, MemoryError) for e in chain) or any(
-        words in line.lower() for line in lines for words in OUT_OF_MEMORY
-    )
-    return Failure("out-of-memory" if memory else reason, f"{type(error).__name__}: {lines[0]}")
+    return Failure(reason, last_line(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

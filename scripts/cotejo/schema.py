@@ -81,23 +81,25 @@ def check(data: Any, schema: dict[str, Any], path: Path, key: tuple[str | int, .
 
 def explain(error: ValidationError, place: str) -> str:
     """One sentence or two on what a schema found wrong: the key, its value, and what is allowed."""
-    value, rule = error.instance, error.validator_value
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    schema: Any = error.schema
     at = f"{place}: {short(value)}"
     match error.validator:
         case "additionalProperties":
-            allowed = list(error.schema.get("properties", {}))
+            allowed = list(schema.get("properties", {}))
             unknown = sorted(set(value) - set(allowed))[0]
             key = f"{place}.{unknown}" if place != "top level" else unknown
             return f"{key}: {short(value[unknown])}: unknown key{did_you_mean(unknown, allowed)}"
         case "required":
             missing = next(name for name in rule if name not in value)
-            return f"{place}: lacks the key '{missing}'. {error.schema['properties'][missing].get('description', '')}"
+            return f"{place}: lacks the key '{missing}'. {schema['properties'][missing].get('description', '')}"
         case "enum":
             return f"{at}: not allowed{did_you_mean(value, rule)}"
         case "type":
             return f"{at}: must be {_type_text(rule)}, not {_type_of(value)}. Change it"
         case "pattern":
-            return f"{at}: {error.schema.get('x-pattern', f'must match {rule}')}. Change it"
+            return f"{at}: {schema.get('x-pattern', f'must match {rule}')}. Change it"
         case "minimum" | "exclusiveMinimum":
             least = "at least" if error.validator == "minimum" else "more than"
             return f"{at}: must be {least} {rule}. Raise it"
@@ -106,7 +108,7 @@ def explain(error: ValidationError, place: str) -> str:
         case "minItems" | "minLength" | "minProperties":
             return f"{at}: must not be empty. Give at least {rule}, or delete the key"
         case "anyOf" | "oneOf":
-            return f"{at}: {error.schema.get('x-pattern', 'fits none of the allowed forms')}. Change it"
+            return f"{at}: {schema.get('x-pattern', 'fits none of the allowed forms')}. Change it"
         case _:
             return f"{at}: {error.message}. Change it"
 

@@ -53,7 +53,8 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
     models = load_yaml(config / "models.yaml", "models")
     datasets = load_yaml(config / "datasets.yaml", "datasets")
     machine = load_yaml(config / "systems" / f"{system}.yaml", "system")
-    laid_over = load_yaml(config / "overlays" / f"{overlay}.yaml", "overlay") if overlay else {"title": "", "set": {}}
+    no_overlay: dict[str, Any] = {"title": "", "set": {}}
+    laid_over = load_yaml(config / "overlays" / f"{overlay}.yaml", "overlay") if overlay else no_overlay
     if overlay and f"{name}-{overlay}" in names_in(config / "studies"):
         raise CotejoError(
             f"{shown(config / 'studies')}: {name}-{overlay}.yaml: its results would share a folder with study '{name}' "

@@ -29,6 +29,7 @@ class Hub:
     """What the server has, how it misbehaves, and what it was asked."""
 
     repositories: dict[str, Repository] = field(default_factory=dict)
+    releases: dict[str, bytes] = field(default_factory=dict)  # files at <endpoint>/releases/v1, as on GitHub
     granted_token: str = "hf_granted"
     corrupt: set[str] = field(default_factory=set)  # names of files whose bytes are changed on the way
     cut_after: int | None = None  # close the connection after so many bytes of a weights file, and every later one
@@ -67,6 +68,11 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 return self.fail(hub.status, None)
             if path.startswith("/storage/"):
                 return self.send_weights(path)
+            if path.startswith("/releases/"):
+                name = path.rsplit("/", 1)[1]
+                if name not in hub.releases:
+                    return self.fail(404, None)
+                return self.answer(302, b"", {"Location": f"http://localhost:{hub.port}/storage/{name}"})
             parts = path.strip("/").split("/")
             if parts[:2] == ["api", "models"]:
                 name, action, revision, file = "/".join(parts[2:4]), parts[4], parts[5], None
@@ -123,8 +129,9 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 self.answer(200, self.spoilt(file, data), headers | {"ETag": f'"{git_sha1(data)}"'})
 
         def send_weights(self, path: str) -> None:
-            owner, name, file = path.removeprefix("/storage/").split("/", 2)
-            data = self.spoilt(file, hub.repositories[f"{owner}/{name}"].files[file])
+            *repository, file = path.removeprefix("/storage/").split("/", 2)
+            files = hub.repositories["/".join(repository)].files if repository else hub.releases
+            data = self.spoilt(file, files[file])
             start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
             if hub.cut_after is None:
                 where = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hub_server import Hub, Repository, serving
+from hub_server import Hub, Repository, serving, sha256
 from safetensors.numpy import load_file, save
 
 from cotejo.command import ROOT
@@ -203,17 +203,25 @@ def test_a_pickle_that_would_run_something_is_not_opened(hub: Hub, tmp_path: Pat
     assert "pytorch_model.bin: holds more than weights" in line and not (tmp_path / "harm").exists()
 
 
-def test_ultralytics_checkpoint_becomes_safetensors(hub: Hub, tmp_path: Path) -> None:
+def test_ultralytics_checkpoint_of_a_web_address_becomes_safetensors(hub: Hub, tmp_path: Path) -> None:
     import torch
     from ultralytics import YOLO
 
     made = YOLO("yolov8n-seg.yaml", verbose=False)
     made.save(tmp_path / "yolov8n-seg.pt")
-    hub.repositories[REPOSITORY].files = {"yolov8n-seg.pt": (tmp_path / "yolov8n-seg.pt").read_bytes()}
+    data = (tmp_path / "yolov8n-seg.pt").read_bytes()
+    hub.releases = {"yolov8n-seg.pt": data}
     full = {"yaml": "yolov8n-seg.yaml", "classes": 80, "image_size": 640, "torch_dtype": "float32"}
-    entry = ENTRY | {"architecture": "yolo", "files": ["yolov8n-seg.pt"], "full": full}
-    result = fetch(hub, tmp_path, entry)
+    source = {"repository": f"{hub.endpoint}/releases/v1", "revision": sha256(data)}
+    entry = ENTRY | {"architecture": "yolo", "files": ["yolov8n-seg.pt"], "full": full} | source
+    line = refusal(fetch(hub, tmp_path, entry | {"files": ["yolov9.pt"]}), tmp_path)
+    assert "no such file (HTTP 404)" in line
+    line = refusal(fetch(hub, tmp_path, entry | {"revision": "0" * 64}), tmp_path)
+    assert "yolov8n-seg.pt: the checksum" in line
+    result = fetch(hub, tmp_path, entry, HF_TOKEN=SECRET)
     assert result.returncode == 0, result.stderr
+    assert not any("authorization" in headers for _, _, headers in hub.requests)
+    assert read_json(tmp_path / "model" / "model.json")["source"] == source
     folder = tmp_path / "model"
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.json", "model.safetensors"]
     expected = made.model.state_dict()

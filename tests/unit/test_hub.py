@@ -10,7 +10,7 @@ from cotejo.hub import RemoteFile, refuse_offline, verify, wanted
 
 
 def listing(*names: str) -> list[RemoteFile]:
-    return [RemoteFile(name, 1, None, "") for name in names]
+    return [RemoteFile(name, f"http://hub/{name}", 1, None, "") for name in names]
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,16 @@ def test_verify_by_git_sha1_and_by_sha256(tmp_path: Path) -> None:
     path = tmp_path / "hello"
     path.write_bytes(b"hello\n")
     # `git hash-object` and `sha256sum` of the same file
-    verify(path, RemoteFile("hello", 6, None, "ce013625030ba8dba906f756967f9e9ca394464a"), "a/b", "0" * 40)
+    verify(
+        path,
+        RemoteFile("hello", "http://hub/hello", 6, None, "ce013625030ba8dba906f756967f9e9ca394464a"),
+        "a/b",
+        "0" * 40,
+    )
     sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
-    verify(path, RemoteFile("hello", 6, sha256, "not looked at"), "a/b", "0" * 40)
+    verify(path, RemoteFile("hello", "http://hub/hello", 6, sha256, "not looked at"), "a/b", "0" * 40)
     with pytest.raises(CotejoError, match="hello: the checksum"):
-        verify(path, RemoteFile("hello", 6, "0" * 64, ""), "a/b", "0" * 40)
+        verify(path, RemoteFile("hello", "http://hub/hello", 6, "0" * 64, ""), "a/b", "0" * 40)
     assert not path.exists()
 
 

@@ -26,10 +26,13 @@ def with_pickle_edited(path: Path, old: bytes, new: bytes) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from ultralytics.nn.modules.head import Detect
     from ultralytics.nn.tasks import SegmentationModel
 
     path = tmp_path_factory.mktemp("yolo") / "yolov8n-seg.pt"
-    torch.save({"model": SegmentationModel("yolov8n-seg.yaml", verbose=False).half(), "ema": None}, path)
+    model = SegmentationModel("yolov8n-seg.yaml", verbose=False).half()
+    model.model[-1].detect = Detect.forward  # as in the files of the first releases, by way of `getattr`
+    torch.save({"model": model, "ema": None}, path)
     return path
 
 
@@ -43,6 +46,12 @@ def test_layers_under_their_former_names(checkpoint: Path) -> None:
 def test_a_class_that_is_not_listed_is_refused(checkpoint: Path) -> None:
     other = with_pickle_edited(checkpoint, b"ctorch.nn.modules.activation\nSiLU", b"ctorch.nn.modules.activation\nMish")
     with pytest.raises(CotejoError, match=r"edited-yolov8n-seg\.pt: holds more than weights .*Mish"):
+        pickled.load(other, pickled.ultralytics_classes())
+
+
+def test_getattr_reaches_nothing_else(checkpoint: Path) -> None:
+    other = with_pickle_edited(checkpoint, b"\x07\x00\x00\x00forward", b"\x07\x00\x00\x00__doc__")
+    with pytest.raises(CotejoError, match=r"getattr of .*Detect.* and '__doc__'"):
         pickled.load(other, pickled.ultralytics_classes())
 
 

@@ -76,7 +76,7 @@ def test_another_revision_of_a_model_is_another_run(config: Path) -> None:
     start = text.index("yolov8n-seg:")
     revision = text.index("revision:", start)
     line = text[revision : text.index("\n", revision)]
-    models.write_text(text[:revision] + text[revision:].replace(line, f"revision: {'a' * 40}", 1))
+    models.write_text(text[:revision] + text[revision:].replace(line, f"revision: {'a' * 64}", 1))
     [other] = load(config, VIDEO, defaults="{}").runs
     assert other["digest"] != run["digest"]
     [synthetic] = load(config, VIDEO).runs

@@ -1,0 +1,51 @@
+# What people type; .ci/run types it too. `make` alone lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# Python 3.11 is what the lock file is resolved for; a newer one serves where there is none.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+VENV := .venv
+# Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
+export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
+
+.PHONY: help setup lock demo retry test lint test-unit test-workflow test-integration benchmark docs
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: ## install what the pipeline needs; the other targets begin with it, and it ends at once when all is there
+	@$(PYTHON) scripts/install_system_packages.py
+	@$(PYTHON) scripts/create_environment.py main --prefix $(VENV)
+
+lock: setup ## resolve envs/main.in into envs/main.txt; make lock ARGS=--upgrade moves every package to its newest
+	$(PYTHON) scripts/create_environment.py main --lock $(ARGS)
+
+demo: setup ## measure a small study of everything on this machine, in about six minutes, and say where its report is
+	$(VENV)/bin/snakemake --cores all --config studies=[demo]
+	@echo; echo "The report: $(CURDIR)/results/demo/report.html"
+
+retry: setup ## delete the records of failed attempts, so that the next run measures them again
+	$(VENV)/bin/python scripts/retry_failed.py --results results
+
+test: lint test-unit test-workflow test-integration ## everything that continuous integration runs
+
+lint: setup ## style, types, and Snakemake's own advice
+	$(VENV)/bin/ruff check scripts tests
+	$(VENV)/bin/ruff format --check scripts tests
+	$(VENV)/bin/snakefmt --check Snakefile rules
+	$(VENV)/bin/mypy
+
+test-unit: setup ## the parts alone
+	$(VENV)/bin/pytest -q -n auto tests/unit
+
+test-workflow: setup ## which jobs a command makes: dry-runs
+	$(VENV)/bin/pytest -q -n auto tests/workflow
+
+test-integration: setup ## real exports, real measurements, at small scale
+	$(VENV)/bin/pytest -q tests/integration
+
+benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machine; writes docs/performance.md
+	$(VENV)/bin/python tests/performance/run_benchmarks.py
+
+docs: setup ## config/README.md, from the schemas
+	$(VENV)/bin/python scripts/document_config.py

@@ -1,0 +1,73 @@
+"""Cotejo: measures machine-learning inference and sets the results side by side. See README.md."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/datasets.smk"
+include: "rules/models.smk"
+include: "rules/exports.smk"
+include: "rules/measure.smk"
+include: "rules/analyse.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    plots,
+    plan,
+    plan_runs,
+
+
+rule all:
+    """Every selected study, measured, drawn and reported."""
+    default_target: True
+    input:
+        # Each step by name: Snakemake doesn't remake a missing file that only stands between two that are there.
+        [path for results in STUDIES for path in records_of(results)],
+        figures_of(*STUDIES),
+        expand("results/{results}/{page}", results=STUDIES, page=["runs.csv", "summary.csv", "report.html"]),
+
+
+rule plots:
+    """Every figure of the selected studies, from the records that are there or wanted."""
+    input:
+        figures_of(*STUDIES),
+
+
+rule plan:
+    """Print what a study will measure, without measuring it."""
+    input:
+        expand("results/{results}/runs.csv", results=STUDIES),
+    log:
+        "logs/plan.log",
+    shell:
+        "python scripts/plan_runs.py --show {input:q} | tee {log:q}"
+
+
+rule plan_runs:
+    """Write a study's sheet: one row for each run."""
+    input:
+        # Files beside the digest below: results copied from elsewhere come without Snakemake's memory of parameters.
+        study=lambda wildcards: f"config/studies/{study_of(wildcards).name}.yaml",
+        overlay=[f"config/overlays/{config['overlay']}.yaml"] if config["overlay"] else [],
+        entries=["config/models.yaml", "config/datasets.yaml"],
+    output:
+        sheet="results/{results}/runs.csv",
+    log:
+        "logs/plan_runs/{results}.log",
+    priority: PREPARE
+    params:
+        study=lambda wildcards: study_of(wildcards).name,
+        overlay=config["overlay"],
+        system=config["system"],
+        sheet=lambda wildcards: digest(study_of(wildcards).runs),
+    shell:
+        "python scripts/plan_runs.py --study {params.study} --overlay={params.overlay:q} --system {params.system}"
+        " --output {output.sheet:q} > {log:q} 2>&1"

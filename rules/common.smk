@@ -1,0 +1,149 @@
+"""What the rules share: the studies, and from a path's wildcards back to the run it belongs to."""
+
+import json
+import random
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from cotejo.code import ast_digest
+from cotejo.command import find_tools
+from cotejo.errors import CotejoError
+from cotejo.files import digest, sha256_of
+from cotejo.schema import load_yaml
+from cotejo.study import load_config, load_study
+
+try:
+    config = load_config(config)
+    STUDIES = {
+        study.results: study
+        for study in (load_study(name, config["overlay"], config["system"]) for name in config["studies"])
+    }
+    MODELS = load_yaml(Path("config/models.yaml"), "models")
+    DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
+except CotejoError as error:
+    # Not raised on: Snakemake would put a traceback around a message that is meant to be read.
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+# Jobs find the interpreter that runs Snakemake without activation.
+find_tools()
+
+# Preparing ranks above measuring, so that no measurement shares the machine with an export.
+PREPARE = 1_000_000
+
+RUNS = {(study.results, f"{run['id']}~{run['digest']}"): run for study in STUDIES.values() for run in study.runs}
+# The order of the runs within a round of repeats: drawn once, so that drift of the machine hits all runs alike.
+RANKS = {key: rank for rank, key in enumerate(random.Random(0).sample(sorted(RUNS), len(RUNS)))}
+
+RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
+SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
+
+
+wildcard_constraints:
+    results="[a-z0-9-]+",
+    system="[a-z0-9][a-z0-9.-]*",
+    run="[^/]+~[0-9a-f]+",
+    repeat="[1-9][0-9]*",
+    figure="[a-z0-9-]+",
+    model="[a-z0-9][a-z0-9.-]*",
+    dataset="[a-z0-9][a-z0-9.-]*",
+    weights="hub|synthetic",
+    scale="full|small",
+    precision="fp32|fp16|bf16|int8|int4",
+
+
+def study_of(wildcards):
+    """The study a path below results/ belongs to."""
+    if wildcards.results not in STUDIES:
+        raise ValueError(f"results/{wildcards.results}: no selected study. Add --config studies=[…], overlay=…")
+    return STUDIES[wildcards.results]
+
+
+def run_of(wildcards):
+    """The run that a record's path belongs to."""
+    return RUNS[wildcards.results, wildcards.run]
+
+
+def model_folder(run):
+    """Where the run's model lies."""
+    return f"resources/models/{run['model']}/{run['weights']}-{run['scale']}"
+
+
+def export_folder(run):
+    """Where the run's export lies; the model's own folder for a backend that needs none."""
+    if run["format"] is None:
+        return model_folder(run)
+    return f"resources/exports/{run['model']}/{run['weights']}-{run['scale']}/{run['format']}-{run['precision']}"
+
+
+def records_of(results):
+    """A study's records: all that it wants of this system, and what lies there of others."""
+    study = STUDIES[results]
+    wanted = [
+        RECORD.format(results=study.results, system=run["system"], run=f"{run['id']}~{run['digest']}", repeat=repeat)
+        for run in study.runs
+        for repeat in range(1, run["repeats"] + 1)
+    ]
+    there = Path(f"results/{study.results}/records").glob("*/*/r*.json")
+    others = [path.as_posix() for path in there if path.parts[-3] != config["system"]]
+    return wanted + sorted(path for path in others if not path.endswith(".samples.csv"))
+
+
+def figure_of(wildcards):
+    """The study's entry for a figure."""
+    return next(entry for entry in study_of(wildcards).figures if entry["name"] == wildcards.figure)
+
+
+def figures_of(*results):
+    """The files of all figures of the given studies."""
+    return [
+        f"results/{name}/figures/{entry['name']}.{ending}"
+        for name in results
+        for entry in STUDIES[name].figures
+        for ending in ("svg", "png")
+    ]
+
+
+def exporting_code(form):
+    """A function of wildcards: the digest of the code that makes a model's export of this format."""
+    return lambda wildcards: code_digest(form, MODELS[wildcards.model]["architecture"])
+
+
+def measured_inputs(wildcards):
+    """What a run is measured from; nothing where its record is whole, because nothing makes a fact stale."""
+    if all(Path(path.format(**dict(wildcards.items()))).exists() for path in (RECORD, SAMPLES)):
+        return []
+    run = run_of(wildcards)
+    inputs = [model_folder(run), f"resources/datasets/{run['dataset']}"]
+    return inputs if run["format"] is None else [*inputs, export_folder(run), f"{export_folder(run)}.parity.json"]
+
+
+def export_flags(wildcards):
+    """The flags that name a run's export and its gate's findings; none for a backend that needs no export."""
+    folder, run = export_folder(run_of(wildcards)), run_of(wildcards)
+    return [] if run["format"] is None else ["--artefact", folder, "--parity", f"{folder}.parity.json"]
+
+
+def settings_of(wildcards):
+    """A run as its measurement is told it. How often it is repeated is left out: a change of it re-measures nothing."""
+    return json.dumps({key: value for key, value in run_of(wildcards).items() if key != "repeats"})
+
+
+def measuring_priority(wildcards):
+    """Round by round, so that the repeats of all runs interleave; within a round by the rank drawn for the run."""
+    return PREPARE - int(wildcards.repeat) * len(RUNS) - RANKS[wildcards.results, wildcards.run] - 1
+
+
+def reported(wildcards):
+    """What the report says of the study itself."""
+    study = study_of(wildcards)
+    return {key: getattr(study, key) for key in ("title", "question", "overlay", "figures")}
+
+
+def command_of(wildcards):
+    """The command that makes these results again."""
+    words = [f"studies=[{study_of(wildcards).name}]"]
+    words += [f"{key}={config[key]}" for key in ("overlay", "system") if config[key]]
+    return f"snakemake --cores all --config {' '.join(words)}"

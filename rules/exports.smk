@@ -1,0 +1,94 @@
+"""What each runtime can load, made from a model, and the gate that says whether it may be measured."""
+
+from cotejo.exports import EXPORTERS, code_digest
+
+MODEL = "resources/models/{model}/{weights}-{scale}"
+
+
+# The cache that checkouts share knows an export by its rule's unformatted command, its params and its model. So params
+# hold everything else that decides the bytes: all wildcards, the code, the packages. No path may be absolute.
+
+
+rule export_openvino:
+    """Export to OpenVINO's intermediate representation, each architecture by the exporter that its users take."""
+    input:
+        model=MODEL,
+    output:
+        export=directory("resources/exports/{model}/{weights}-{scale}/openvino-{precision}"),
+    log:
+        "logs/export_openvino/{model}-{weights}-{scale}-{precision}.log",
+    cache: True
+    priority: PREPARE
+    params:
+        model="{model}",
+        weights="{weights}",
+        scale="{scale}",
+        precision="{precision}",
+        code=exporting_code("openvino"),
+        lock=sha256_of(Path("envs/main.txt")),
+    shell:
+        "python scripts/export_openvino.py --model-folder {input.model:q} --precision {params.precision}"
+        " --output {output.export:q} > {log:q} 2>&1"
+
+
+rule export_openvino_genai:
+    """Export Whisper in the layout that openvino-genai loads; other models share the format `openvino` with it."""
+    input:
+        model=MODEL,
+    output:
+        export=directory("resources/exports/{model}/{weights}-{scale}/openvino-genai-{precision}"),
+    log:
+        "logs/export_openvino_genai/{model}-{weights}-{scale}-{precision}.log",
+    cache: True
+    priority: PREPARE
+    params:
+        model="{model}",
+        weights="{weights}",
+        scale="{scale}",
+        precision="{precision}",
+        code=exporting_code("openvino-genai"),
+        lock=sha256_of(Path("envs/main.txt")),
+    shell:
+        "python scripts/export_openvino_genai.py --model-folder {input.model:q} --precision {params.precision}"
+        " --output {output.export:q} > {log:q} 2>&1"
+
+
+rule export_onnx:
+    """Export to ONNX, with batch and sequence left open where the runtime may choose them."""
+    input:
+        model=MODEL,
+    output:
+        export=directory("resources/exports/{model}/{weights}-{scale}/onnx-{precision}"),
+    log:
+        "logs/export_onnx/{model}-{weights}-{scale}-{precision}.log",
+    cache: True
+    priority: PREPARE
+    params:
+        model="{model}",
+        weights="{weights}",
+        scale="{scale}",
+        precision="{precision}",
+        code=exporting_code("onnx"),
+        lock=sha256_of(Path("envs/main.txt")),
+    shell:
+        "python scripts/export_onnx.py --model-folder {input.model:q} --precision {params.precision}"
+        " --output {output.export:q} > {log:q} 2>&1"
+
+
+rule check_export:
+    """Compare an export with PyTorch, and its constants with the precision it claims: who fails gets no speed."""
+    input:
+        model=MODEL,
+        export="resources/exports/{model}/{weights}-{scale}/{format}-{precision}",
+    output:
+        parity="resources/exports/{model}/{weights}-{scale}/{format}-{precision}.parity.json",
+    log:
+        "logs/check_export/{model}-{weights}-{scale}-{format}-{precision}.log",
+    wildcard_constraints:
+        format="|".join(EXPORTERS),
+    priority: PREPARE
+    params:
+        bound=lambda wildcards: config["parity"][wildcards.precision],
+    shell:
+        "python scripts/check_export.py --model-folder {input.model:q} --export-folder {input.export:q}"
+        " --bound {params.bound} --output {output.parity:q} > {log:q} 2>&1"

@@ -1,0 +1,29 @@
+"""Backends: what computes, in the measured process itself, one module each. Importing them is cheap.
+
+A backend's module gives
+
+- `FORMATS`: {architecture it can run: format of the export it loads, None for the model's own folder};
+- `ARCHITECTURES`: the keys of FORMATS; `PRECISIONS` of the weights it can load;
+- `DISTRIBUTIONS`: the packages whose versions a record holds;
+- `load(run, artefact, model_folder, threads)`: an engine for the run's architecture. What it must be able to do is
+  written in the run's task; every engine has `properties()`, what the runtime made of its settings.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+from cotejo.errors import CotejoError
+
+BACKENDS = {
+    "pytorch": "cotejo.backends.pytorch",
+    "openvino": "cotejo.backends.openvino",
+    "openvino-genai": "cotejo.backends.openvino_genai",
+    "onnxruntime": "cotejo.backends.onnxruntime",
+}
+
+
+def backend(name: str) -> ModuleType:
+    """A backend's module; CotejoError if there is none of that name."""
+    if name not in BACKENDS:
+        raise CotejoError(f"backend: {name}: unknown. One of {', '.join(BACKENDS)}")
+    return import_module(BACKENDS[name])

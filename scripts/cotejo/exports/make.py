@@ -1,0 +1,73 @@
+"""The command that every format shares: from a model folder to an export folder, or to the reason why there is none."""
+
+import argparse
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cotejo.artefact import EXPORT, MODEL, Failure
+from cotejo.errors import CotejoError
+from cotejo.exports import exporter
+from cotejo.files import remove, replacing, sha256_of, sha256_of_folder, write_json
+from cotejo.isolated import isolated
+from cotejo.verified import verified
+
+
+def command(name: str, description: str | None) -> None:
+    """Parse the command line of export_<format>.py and make the export."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model-folder", required=True, type=Path, help="the folder that holds model.json")
+    parser.add_argument("--precision", required=True, help="what the weights are stored in: fp32, fp16, int8 or int4")
+    parser.add_argument("--output", required=True, type=Path, help="the export folder to make")
+    arguments = parser.parse_args()
+    manifest = make(name, arguments.model_folder, arguments.precision, arguments.output)
+    if manifest["status"] == "failed":
+        print(f"failed: {manifest['reason']}: {manifest['message']}")
+
+
+def make(name: str, model_folder: Path, precision: str, output: Path) -> dict[str, Any]:
+    """Make an export folder and return its export.json; CotejoError where the model or the request is wrong.
+
+    What the exporter fails at is the folder's result: status "failed", and no other file.
+    """
+    form = exporter(name)
+    model = verified(model_folder, MODEL)
+    architecture = model["architecture"]
+    if precision not in form.PRECISIONS.get(architecture, ()):
+        able = "; ".join(f"{kind}: {', '.join(precisions)}" for kind, precisions in form.PRECISIONS.items())
+        raise CotejoError(f"{name}: {architecture} in {precision}: can't be exported. What can: {able}")
+    with replacing(output) as folder:
+        folder.mkdir(parents=True)
+        arguments = (name, model_folder, folder, architecture, precision)
+        result = isolated(_export, *arguments, scratch=folder / ".scratch", reason="export")
+        failure = result if isinstance(result, Failure) else None
+        if failure:
+            remove(folder)
+            folder.mkdir()
+        manifest = {
+            "status": "failed" if failure else "ok",
+            "reason": failure.reason if failure else None,
+            "message": failure.message if failure else None,
+            "format": name,
+            "precision": precision,
+            "architecture": architecture,
+            "model": sha256_of(model_folder / MODEL),
+            "packages": _installed(form.DISTRIBUTIONS),
+            "files": sha256_of_folder(folder),
+        }
+        write_json(folder / EXPORT, manifest)
+    return manifest
+
+
+def _export(name: str, model_folder: Path, output: Path, architecture: str, precision: str) -> None:
+    exporter(name).export(model_folder, output, architecture, precision)
+
+
+def _installed(distributions: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

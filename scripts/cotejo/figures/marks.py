@@ -1,0 +1,140 @@
+"""How one result is drawn, the same in every kind of figure: its worth shows at a glance, and a failure never hides."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cotejo.figures.select import Entry
+from cotejo.figures.style import FAILED, HATCH, INK, MUTED
+from cotejo.labels import number
+from cotejo.verdict import NOT_MEASURED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
+
+VALUE = "value"  # the group id of the texts that `room_for_values` makes room for
+
+
+def bar(axes: "Axes", place: float, entry: Entry, colour: str, thickness: float, n: bool = False) -> None:
+    """A horizontal bar from 0 to the median with whisker, repeats and value; hatched unless publishable."""
+    median = entry.row["median"]
+    face, hatch = (colour, None) if entry.publishable else ("white", HATCH)
+    axes.barh(place, median, height=thickness, linewidth=0.8, facecolor=face, edgecolor=colour, hatch=hatch)
+    ends = [median, *entry.values]
+    if entry.interval:
+        reach = [[median - entry.interval[0]], [entry.interval[1] - median]]
+        axes.errorbar(median, place, xerr=reach, color=INK, linewidth=1, capsize=2, capthick=1, zorder=4)
+    if len(entry.values) > 1:
+        spread = np.linspace(-0.3, 0.3, len(entry.values)) * thickness
+        axes.scatter(entry.values, place + spread, s=7, facecolor="white", edgecolor=INK, linewidth=0.5, zorder=3)
+    repeats = f" (n = {entry.row['repeats']:.0f})" if n else ""
+    text = number(median) + repeats
+    axes.annotate(text, (max(ends), place), xytext=(4, 0), textcoords="offset points", va="center", gid=VALUE)
+
+
+def gap_text(axes: "Axes", place: float, text: str) -> None:
+    """What stands where a bar would be, had it a value."""
+    shown, colour = (text, MUTED) if text == NOT_MEASURED else (f"✗ {text}", FAILED)
+    axes.annotate(
+        shown, (0, place), xytext=(4, 0), textcoords="offset points", va="center", color=colour, style="italic"
+    )
+
+
+def shifted(axes: "Axes", points: float) -> "Transform":
+    """Data coordinates, drawn some points to the right."""
+    from matplotlib.transforms import ScaledTranslation
+
+    return axes.transData + ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
+
+
+def point(axes: "Axes", x: float, entry: Entry, colour: str, marker: str, place: "Transform") -> None:
+    """A median with whisker and repeats, upright at x of the coordinates `place`; hollow unless publishable."""
+    median = entry.row["median"]
+    axes.scatter(
+        [x] * len(entry.values), entry.values, s=5, color=colour, alpha=0.45, linewidth=0, zorder=3, transform=place
+    )
+    if entry.interval:
+        reach = [[median - entry.interval[0]], [entry.interval[1] - median]]
+        axes.errorbar(x, median, yerr=reach, color=colour, linewidth=1, capsize=2.5, zorder=3, transform=place)
+    face = colour if entry.publishable else "white"
+    axes.scatter(
+        [x], [median], s=30, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.2, zorder=4, transform=place
+    )
+
+
+def gap_strip(axes: "Axes", gaps: Sequence[tuple[float, Entry]], colour: Mapping[str, str], share: float) -> None:
+    """Under the value axis's zero, one row for each run without a value: a cross at its x, and the reason.
+
+    `share` is the part of the axes' height that one row takes: no data is drawn there, so nothing can hide it.
+    """
+    top = axes.get_ylim()[1]
+    row = top * share / (1 - share * len(gaps))
+    middle = sum(axes.get_xlim()) / 2
+    if gaps:
+        axes.axhspan(-row * len(gaps), 0, color="#f3f3f3", linewidth=0, zorder=0)
+    for place, (x, entry) in enumerate(gaps):
+        y = -row * (place + 0.5)
+        axes.scatter([x], [y], marker="x", s=18, color=colour[entry.label], linewidth=1.4, zorder=5)
+        side, shift = ("left", 6) if x <= middle else ("right", -6)
+        axes.annotate(
+            entry.gap, (x, y), xytext=(shift, 0), textcoords="offset points", ha=side, va="center", zorder=5,
+            color=MUTED if entry.gap == NOT_MEASURED else FAILED, style="italic",
+        )  # fmt: skip
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
+    axes.set_ylim(-row * len(gaps), top)
+
+
+def legend_of_bars(axes: "Axes", found: Sequence[Entry], colour: Mapping[str, str]) -> None:
+    """Above the axes, name the colours given, and explain hatching where anything is hatched."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=shade, label=name) for name, shade in colour.items()]
+    words = unpublishable(found)
+    if words:
+        handles.append(Patch(facecolor="white", edgecolor=MUTED, hatch=HATCH, linewidth=0.8, label=words))
+    if handles:
+        axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, handlelength=1.6)
+
+
+def legend_of_lines(
+    axes: "Axes", found: Sequence[Entry], looks: Mapping[str, tuple[str, str]], ideal: bool, columns: int
+) -> None:
+    """Above the axes, name each line by its (colour, marker); then say what dotted lines and hollow marks are."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=1.2, markerfacecolor="white", label=label)
+        for label, (colour, marker) in looks.items()
+    ]
+    if ideal:
+        handles.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1, label="in proportion to cores"))
+    words = unpublishable(found)
+    if words:
+        mark = Line2D([], [], marker="o", markersize=5, linestyle="", markerfacecolor="white", markeredgecolor=MUTED)
+        mark.set_label(f"hollow: {words}")
+        handles.append(mark)
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, handlelength=1.8, borderaxespad=0.3
+    )
+
+
+def unpublishable(found: Sequence[Entry]) -> str:
+    """What hatched and hollow marks mean in this figure; empty where there are none."""
+    words = dict.fromkeys(entry.row["verdict"] for entry in found if not entry.gap and not entry.publishable)
+    return f"{', '.join(words)} (not publishable)" if words else ""
+
+
+def room_for_values(figure: "Figure", axes: "Axes") -> None:
+    """Widen the value axis until every value written beside its bar lies inside the axes."""
+    from matplotlib.text import Annotation
+
+    texts = [text for text in axes.texts if isinstance(text, Annotation) and text.get_gid() == VALUE]
+    for _ in range(2):  # the axes' own width changes a little with its ticks
+        figure.draw_without_rendering()
+        width = axes.get_window_extent().width
+        # A text begins at x and is as wide as it is whatever the scale: solve x / limit + its width / width = 1.
+        room = [(text.get_window_extent().width + figure.dpi * 6 / 72) / width for text in texts]
+        axes.set_xlim(right=max(text.xy[0] / (1 - min(0.8, part)) for text, part in zip(texts, room, strict=True)) or 1)

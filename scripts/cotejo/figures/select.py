@@ -1,0 +1,159 @@
+"""From the summary to what a figure shows: its rows, what tells them apart, and what must be said beside them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cotejo.labels import axis_label, mark_label, metric_label, number, value_label
+from cotejo.verdict import NOT_MEASURED, SEPARATOR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
+SETTINGS = (
+    "system", "model", "dataset", "weights", "scale", "backend", "precision", "compute_precision", "device", "cores",
+    "level",
+)  # fmt: skip
+# … and, where two labels are still equal, what is needed of these.
+LAST_RESORT = ("name", "environment", "run")
+
+# What a figure names once under it, where all its rows have the same.
+COMMON = ("model", "dataset", "backend", "precision", "system", "device", "cores", "level")
+DEFAULT_BY = ("backend", "precision")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the summary as drawn: with a value, or with the reason that there is none."""
+
+    label: str
+    group: str  # what gives it its colour
+    row: Row
+    gap: str  # "failed: parity", "not measured", …; empty where there is a value
+
+    @property
+    def publishable(self) -> bool:
+        return self.row["verdict"] == "publishable"
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        low, high = self.row["low"], self.row["high"]
+        return None if math.isnan(low) else (low, high)
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed beside the values: repeats, or requests."""
+        return [reason for reason in self.row["reasons"].split(SEPARATOR) if " failed" in reason]
+
+    @property
+    def values(self) -> list[float]:
+        """The single repeats' values."""
+        return [float(text) for text in self.row["values"].split()]
+
+
+def matching(summary: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame":
+    """The rows that fit a study's `where`. A row without a level (nothing was measured) fits any level."""
+    for column, allowed in where.items():
+        values = [str(value) for value in (allowed if isinstance(allowed, list) else [allowed])]
+        summary = summary[summary[column].isin([*values, ""] if column == "level" else values)]
+    return summary
+
+
+def entries(
+    summary: "pd.DataFrame", options: Mapping[str, Any], metrics: Sequence[str], without: Iterable[str] = ()
+) -> list[Entry]:
+    """What a figure of these metrics shows, in the summary's order: values, failed runs, and runs not measured.
+
+    A run without a value belongs to the figure if its task has the metric in another run, or in no run at all.
+    Labels name the columns of `by` first, and never those in `without`, which the figure shows by other means.
+    """
+    rows = matching(summary, options.get("where", {}))
+    measured = rows[rows["metric"].isin(metrics)]
+    tasks = set(measured["task"]) or set(rows["task"])
+    missing = rows[(rows["metric"] == "") & rows["task"].isin(tasks)]
+    chosen: list[Row] = [*rows.loc[sorted([*measured.index, *missing.index])].to_dict("records")]  # type: ignore[list-item]
+    by = options.get("by", DEFAULT_BY)
+    labels = _labels(chosen, by, tuple(without))
+    found = zip(chosen, labels, strict=True)
+    return [Entry(label, value_label(by[0], row[by[0]]), row, gap(row)) for row, label in found]
+
+
+def _labels(rows: Sequence[Row], by: Sequence[str], without: Sequence[str]) -> list[str]:
+    """A label for each row, of as many columns as tell them apart. A column shows only where it isn't blank."""
+    columns = list(by)
+    for column in SETTINGS:
+        if column not in (*columns, *without) and len({row[column] for row in rows} - {""}) > 1:
+            columns.append(column)
+    for column in LAST_RESORT:
+        known = [*columns, *without]
+        if column not in known and _distinct(rows, [*known, column]) > _distinct(rows, known):
+            columns.append(column)
+    return [" · ".join(value_label(column, row[column]) for column in columns if row[column]) for row in rows]
+
+
+def _distinct(rows: Sequence[Row], columns: Sequence[str]) -> int:
+    """How many of one metric's rows the columns tell apart."""
+    return len({tuple(row[column] for column in (*columns, "metric")) for row in rows})
+
+
+def gap(row: Row) -> str:
+    """Why a row has no value, in a few words; empty where it has one."""
+    if row["verdict"] == "failed":
+        return f"failed: {row['reasons'].replace(SEPARATOR, ', ')}"
+    if row["verdict"] == NOT_MEASURED:
+        return NOT_MEASURED
+    if math.isnan(row["median"]):
+        return f"no value: {row['reasons'].split(SEPARATOR)[-1]}"
+    return ""
+
+
+def no_values(found: Sequence[Entry], metric: str) -> str:
+    """Why a figure of this metric can show no value at all."""
+    return "; ".join([f"no value of {metric}", *(f"{entry.label}, {entry.gap}" for entry in found)])
+
+
+def axis_text(found: Sequence[Entry]) -> str:
+    """The value axis's label."""
+    row = next(entry.row for entry in found if not entry.gap)
+    return axis_label(row["metric"], row["unit"], row["better"])
+
+
+def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without: Iterable[str] = ()) -> str:
+    """What must stand under a figure: what is common to all of it, how a mark is read, what its numbers are not."""
+    shown = [entry for entry in found if not entry.gap]
+    named = (*options.get("by", DEFAULT_BY), *without)
+    common = {column: {entry.row[column] for entry in found} - {""} for column in COMMON if column not in named}
+    lines = [" · ".join(value_label(column, *values) for column, values in common.items() if len(values) == 1)]
+    if shown:
+        repeats = sorted({int(entry.row["repeats"]) for entry in shown})
+        text = f"{mark}: median of {_times(repeats)}; dots: the repeats"
+        if any(entry.interval for entry in shown):
+            text += "; whisker: 95\u00a0% interval of the median"
+        lines.append(f"{text}.")
+    lines += [f"{label}: {text}." for label, text in dict.fromkeys((e.label, t) for e in shown for t in e.failures)]
+    said = dict.fromkeys(mark for entry in found for mark in entry.row["marks"].split(SEPARATOR) if mark)
+    if said:
+        partly = len({entry.row["marks"] for entry in shown}) > 1
+        text = "; ".join(mark_label(mark) for mark in said)
+        lines.append(f"In part {text}." if partly else f"{text[0].upper()}{text[1:]}.")
+    return "\n".join(lines)
+
+
+def _times(repeats: Sequence[int]) -> str:
+    if repeats == [1]:
+        return "one repeat"
+    return f"n\u00a0=\u00a0{repeats[0]}{f' to {repeats[-1]}' if len(repeats) > 1 else ''} repeats"
+
+
+def sentence(found: Sequence[Entry], metric: str) -> str:
+    """The values in words: "Throughput: openvino · int8 12.3 tokens/s (smoke); …"."""
+    parts = []
+    for entry in found:
+        worth = "" if entry.publishable else f" ({entry.row['verdict']})"
+        shown = entry.gap or f"{number(entry.row['median'])} {entry.row['unit']}{worth}"
+        parts.append(f"{entry.label} {shown}")
+    return f"{metric_label(metric)}: {'; '.join(parts)}." if parts else f"No data for {metric_label(metric)}."

@@ -1,0 +1,66 @@
+"""How the names in tables are written for people: metrics, columns, values. The only place that knows."""
+
+import math
+import re
+
+# Names that don't read well as `metric_label` would spell them out.
+_METRICS = {
+    "tokens_per_s": "Throughput",
+    "frames_per_s": "Throughput",
+    "requests_per_s": "Throughput",
+    "real_time_factor": "Real-time factor",
+}
+
+# Words and abbreviations within names.
+_WORDS = {"ttft": "time to first token", "tpot": "time per output token"}
+
+_MARKS = {
+    "synthetic": "synthetic weights (random, so it never counts as reproduced)",
+    "small": "small scale",
+    "taskset": "pinned by taskset, which leaves memory where it falls",
+}
+
+_UNIT_ENDINGS = re.compile(r"_(ms|s|mib|per_s|percent)$")
+
+
+def metric_label(name: str) -> str:
+    """A metric's name in words, without its unit: `first_token_p90_ms` is "First token, p90"."""
+    if name in _METRICS:
+        return _METRICS[name]
+    words = _UNIT_ENDINGS.sub("", name)
+    words = re.sub(r"_p50(?=_|$)", ", median", words)
+    words = re.sub(r"_p(\d+)(?=_|$)", r", p\1", words)
+    for short, words_for in _WORDS.items():
+        words = re.sub(rf"\b{short}\b", words_for, words)
+    words = words.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def axis_label(name: str, unit: str, better: str) -> str:
+    """A metric's name with its unit and the direction in which it is good."""
+    return f"{metric_label(name)} ({unit}), {better} is better"
+
+
+def value_label(column: str, value: str) -> str:
+    """A cell of the summary as it stands in a label, never broken over lines: `2` in column cores is "2 cores"."""
+    if column == "environment":
+        return f"environment {value}"
+    if column != "cores":
+        return value
+    if value == "1":
+        return "1\u00a0core"
+    if value == "all" or value.isdigit():
+        return f"{value}\u00a0cores"
+    return value if value.startswith("node") else f"cores\u00a0{value}"
+
+
+def mark_label(mark: str) -> str:
+    """A record's mark in words."""
+    return _MARKS.get(mark, mark)
+
+
+def number(value: float) -> str:
+    """A number for people, of at least three significant digits and no exponent: 0.0123, 1.23, 12.3, 123, 1,234."""
+    rounded = abs(float(f"{value:.3g}"))
+    decimals = max(0, 2 - math.floor(math.log10(rounded))) if rounded else 0
+    return f"{value:,.{decimals}f}"

@@ -1,0 +1,198 @@
+"""What the report says, as plain data: every text is still unescaped, and nothing here knows HTML."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cotejo.figures import figure
+from cotejo.labels import mark_label, metric_label, number, value_label
+from cotejo.verdict import SEPARATOR
+
+Record = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+# What a run's line names beside its id, where it isn't the same for the whole study.
+SHOWN = ("system", "level")
+
+EXPLAINED = {
+    "publishable": "enough repeats, time and samples",
+    "smoke": "too little was measured to be published; the reasons stand beside it",
+    "unsteady": "it drifted while it was measured",
+    "noisy": "the machine was not quiet",
+    "failed": "no value: it failed, or its export did",
+    "not measured": "the study asks for it, and there is no record of it",
+}
+
+
+def content(study: Mapping[str, Any], summary: pd.DataFrame, records: Mapping[str, Record]) -> dict[str, Any]:
+    """What can be said of a study's results.
+
+    `study`: title, question, overlay (its title, or empty) and figures; `summary` as `read_summary` gives it; records
+    by their path relative to the report.
+    """
+    rows: list[Row] = [*summary.to_dict("records")]  # type: ignore[list-item]
+    found = list(records.values())
+    tables = [table(task, [row for row in rows if row["task"] == task]) for task in unique(row["task"] for row in rows)]
+    counted = Counter(line["verdict"] for part in tables for line in part["lines"])
+    return {
+        "title": study["title"],
+        "question": study["question"],
+        "overlay": study["overlay"],
+        "marks": [mark_label(mark) for mark in unique(mark for record in found for mark in record["marks"])],
+        "period": period(found),
+        "verdicts": [
+            {"word": word, "count": counted[word], "text": EXPLAINED[word]} for word in EXPLAINED if counted[word]
+        ],
+        "figures": [described(entry, summary) for entry in study["figures"]],
+        "tables": tables,
+        "failures": failures(records),
+        "machines": machines(found),
+        "models": models(found),
+        "code": unique(record["git_revision"] or "not under git" for record in found),
+        "runs": links(records),
+    }
+
+
+def described(entry: Mapping[str, Any], summary: pd.DataFrame) -> dict[str, str]:
+    """One figure: its name, its title, its data in words."""
+    kind = figure(entry["kind"])
+    return {
+        "name": entry["name"],
+        "title": entry.get("title", kind.TITLE),
+        "caption": entry.get("caption", f"{kind.TITLE}."),
+        "text": kind.describe(summary, entry),
+    }
+
+
+def table(task: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """A task's results: a line for each run, environment and level, a column for each metric."""
+    metrics = {row["metric"]: row for row in rows if row["metric"]}
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["run"], row["digest"], row["system"], row["environment"], row["level"]), []).append(row)
+    extra = [column for column in SHOWN if len({row[column] for row in rows if row[column]}) > 1]
+    if len({(row["system"], row["environment"]) for row in rows}) > len({row["system"] for row in rows}):
+        keys = {(row["run"], row["system"], row["environment"]) for row in rows}
+        # Only where one run was measured in several environments: runs of unlike code always differ in theirs.
+        if len(keys) > len({key[:2] for key in keys}):
+            extra.append("environment")
+    lines = [line(members, list(metrics), extra) for members in groups.values()]
+    shown = Counter((each["name"], each["settings"], *each["extra"]) for each in lines)
+    for each in lines:
+        if shown[each["name"], each["settings"], *each["extra"]] > 1:
+            each["name"] = each["run"]  # they differ in a setting that only the id shows
+    return {
+        "task": task.replace("-", " ").capitalize(),
+        "extra": extra,
+        "metrics": [{"label": metric_label(name), "unit": row["unit"]} for name, row in metrics.items()],
+        "lines": lines,
+    }
+
+
+def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
+    """One line of a table. Its verdict is that of its values; a blank one's own reason stands in its cell."""
+    by_metric = {row["metric"]: row for row in members}
+    shown = next((row for row in members if not math.isnan(row["median"])), members[0])
+    settings = ("model", "dataset", "backend", "precision", "cores")
+    return {
+        "run": shown["run"],
+        "name": shown["name"],
+        "settings": " · ".join(value_label(column, shown[column]) for column in settings),
+        "extra": [shown[column] for column in extra],
+        "cells": [cell(by_metric[name]) if name in by_metric else None for name in metrics],
+        "attempts": f"{shown['attempts'] - shown['failures']:.0f} of {shown['attempts']:.0f}",
+        "verdict": shown["verdict"],
+        "reasons": [reason for reason in shown["reasons"].split(SEPARATOR) if reason],
+    }
+
+
+def cell(row: Row) -> dict[str, str]:
+    """A value with its interval, or the reason that it is blank."""
+    if math.isnan(row["median"]):
+        return {"value": "", "interval": "", "reason": row["reasons"].split(SEPARATOR)[-1]}
+    interval = "" if math.isnan(row["low"]) else f"{number(row['low'])} to {number(row['high'])}"
+    return {"value": number(row["median"]), "interval": interval, "reason": ""}
+
+
+def failures(records: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """What failed, once for each run, reason and message, with the repeats that it befell."""
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    for path, record in records.items():
+        if record["status"] == "failed":
+            facts = {"run": record["run"]["id"], **{key: record[key] for key in ("system", "reason", "message")}}
+            group = groups.setdefault(tuple(facts.values()), {**facts, "repeats": []})
+            group["repeats"].append({"number": record["repeat"], "path": path})
+    return list(groups.values())
+
+
+def machines(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Each machine as it was probed, once for each set of facts, with the versions that computed on it."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(repr((record["system"], record["environment"])), []).append(record)
+    return [machine(group) for group in groups.values()]
+
+
+def machine(group: Sequence[Record]) -> dict[str, Any]:
+    """One machine's facts; what it doesn't tell is left out."""
+    probed, software = group[0]["environment"]["machine"], group[0]["environment"]["software"]
+    gpus = [gpu["name"] for gpu in group[0]["environment"]["gpus"]]
+    counted = {"cores": "cores", "hardware threads": "threads", "sockets": "sockets", "NUMA nodes": "numa_nodes"}
+    facts = {
+        "CPU": probed["cpu"],
+        "Processors": ", ".join(f"{label}: {probed[key]}" for label, key in counted.items()),
+        "Memory": f"{probed['memory_mib'] / 1024:.1f} GiB",
+        "GPUs": ", ".join(f"{name} ({count})" for name, count in Counter(gpus).items()),
+        "Frequency governor": probed["governor"],
+        "Virtualisation": probed["virtualisation"],
+        "Operating system": f"{probed['os']}, kernel {probed['kernel']}",
+        "Host": probed["hostname"],
+        "Python": software["python"],
+    }
+    versions = {name: version for record in group for name, version in record["versions"].items()}
+    return {
+        "system": group[0]["system"],
+        "facts": {label: text for label, text in facts.items() if text},
+        "versions": dict(sorted(versions.items())),
+    }
+
+
+def models(records: Iterable[Record]) -> list[dict[str, str]]:
+    """Each model that was measured: what it is, where its weights come from, its licence."""
+    found = {}
+    for record in records:
+        run, model = record["run"], record["model"]
+        found[run["model"], model["digest"]] = {
+            "model": run["model"],
+            "kind": f"{run['weights']} weights, {run['scale']} scale, {number(model['parameters'] / 1e6)}M parameters",
+            "source": ", ".join(f"{key} {value}" for key, value in model["source"].items()),
+            "licence": model["licence"],
+        }
+    return list(found.values())
+
+
+def links(records: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """Each run's records, by system."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for path, record in records.items():
+        group = groups.setdefault((record["run"]["id"], record["system"]), [])
+        group.append({"path": path, "repeat": record["repeat"], "failed": record["status"] == "failed"})
+    return [{"run": run, "system": system, "records": group} for (run, system), group in groups.items()]
+
+
+def period(records: Sequence[Record]) -> str:
+    """When it was measured, to the minute, in UTC; empty where nothing was."""
+    if not records:
+        return ""
+    first = min(record["started_at"] for record in records)
+    last = max(record["finished_at"] for record in records)
+    until = last[11:16] if first[:10] == last[:10] else f"{last[:10]} {last[11:16]}"
+    return f"{first[:10]} {first[11:16]} to {until} UTC"
+
+
+def unique(items: Iterable[str]) -> list[str]:
+    """The items, each once, in the order of their first appearance."""
+    return list(dict.fromkeys(items))

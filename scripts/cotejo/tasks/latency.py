@@ -1,0 +1,23 @@
+"""Percentiles of durations as metrics, each only where there are samples enough to tell it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cotejo.stats import percentile_ms
+from cotejo.tasks import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PERCENTILES = (50, 90, 95, 99)
+
+
+def latency_metrics(samples: "pd.DataFrame") -> list[Metric]:
+    """From when a request was due until it was done: in single-stream it is due when it is sent."""
+    return percentile_metrics("latency", samples["done_s"] - samples["scheduled_s"], PERCENTILES)
+
+
+def percentile_metrics(name: str, values_s: "pd.Series", percentiles: Sequence[int]) -> list[Metric]:
+    """`<name>_p<q>_ms` of durations in seconds, without those below their sample floor."""
+    found = ((q, percentile_ms(values_s.to_numpy(), q)) for q in percentiles)
+    return [Metric(f"{name}_p{q}_ms", value, "ms", "lower") for q, value in found if value is not None]

@@ -1,0 +1,103 @@
+"""What a YOLO segmentation network's outputs mean, drawn onto the frame that they were computed from."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cotejo.tasks.video_frames import Letterbox
+
+OVERLAP = 0.7  # of two boxes of one class above which the less certain one is dropped, as in ultralytics' predict
+MOST = 300  # detections of a frame
+
+# Y, U and V of a dozen hues, a third of the circle apart from one class to the next.
+COLOURS = [
+    (128, round(128 + 96 * np.cos(angle)), round(128 + 96 * np.sin(angle)))
+    for angle in (np.arange(12) * 5 % 12) * np.pi / 6
+]
+
+
+class Detections(NamedTuple):
+    """n found objects, the most certain first: boxes as x0, y0, x1, y1 in pixels of the network's input."""
+
+    boxes: np.ndarray  # float32 [n, 4]
+    scores: np.ndarray  # float32 [n]
+    classes: np.ndarray  # int [n]
+    coefficients: np.ndarray  # float32 [n, masks]
+
+
+def detections(predictions: np.ndarray, masks: int, confidence: float) -> Detections:
+    """The objects in a network's predictions, float32 [1, 4 + classes + masks, anchors].
+
+    A column is a box (centre and size, in input pixels), a score per class, and the coefficients of the masks.
+    """
+    import cv2
+
+    rows = predictions[0]
+    scores = rows[4:-masks]
+    likely = np.flatnonzero(scores.max(axis=0) > confidence)
+    found = rows[:, likely]
+    best = scores[:, likely].max(axis=0)
+    classes = scores[:, likely].argmax(axis=0)
+    corners = np.concatenate([found[:2] - found[2:4] / 2, found[2:4]]).T
+    kept: list[int] = []
+    if likely.size:
+        chosen = cv2.dnn.NMSBoxesBatched(corners.tolist(), best.tolist(), classes.tolist(), confidence, OVERLAP)
+        kept = sorted(np.ravel(chosen).tolist(), key=lambda index: -best[index])[:MOST]
+    boxes = np.concatenate([corners[kept, :2], corners[kept, :2] + corners[kept, 2:]], axis=1)
+    return Detections(boxes, best[kept], classes[kept], found[-masks:, kept].T)
+
+
+def draw(picture: np.ndarray, found: Detections, prototypes: np.ndarray, box: Letterbox) -> None:
+    """Tint each object's mask on a frame, uint8 [height * 3 / 2, width] in YUV 4:2:0, the most certain one on top.
+
+    A mask is the sum of prototypes, float32 [1, masks, height, width], each times the object's coefficient; positive
+    is inside (https://arxiv.org/abs/1904.02689).
+    """
+    import cv2
+
+    luma, *chroma = planes(picture)
+    _, masks, rows, columns = prototypes.shape
+    offset = np.array([box.left, box.top] * 2)
+    for corners, kind, coefficients in reversed(list(zip(found.boxes, found.classes, found.coefficients, strict=True))):
+        x0, y0, x1, y1 = _even_inside((corners - offset) / box.scale, luma.shape)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        placed = np.array([x0, y0, x1, y1]) * box.scale + offset
+        left, top, right, bottom = _around(placed * columns / box.size, rows, columns)
+        patch = prototypes[0, :, top:bottom, left:right].reshape(masks, -1)
+        logits = (coefficients @ patch).reshape(bottom - top, right - left)
+        inside = cv2.resize(logits, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR) > 0
+        tint = COLOURS[kind % len(COLOURS)]
+        _blend(luma[y0:y1, x0:x1], inside, tint[0])
+        for plane, value in zip(chroma, tint[1:], strict=True):
+            _blend(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], inside[::2, ::2], value)
+
+
+def planes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Views of a YUV 4:2:0 picture's Y [height, width], U and V [height / 2, width / 2]."""
+    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
+    flat, pixels = picture.reshape(-1), height * width
+    half = (height // 2, width // 2)
+    return (
+        flat[:pixels].reshape(height, width),
+        flat[pixels : pixels * 5 // 4].reshape(half),
+        flat[pixels * 5 // 4 :].reshape(half),
+    )
+
+
+def _even_inside(corners: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Corners as even whole numbers inside a picture of this shape, so that they fall on chroma pixels too."""
+    height, width = shape
+    x0, y0, x1, y1 = (round(float(value) / 2) * 2 for value in corners)
+    return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+
+
+def _around(corners: np.ndarray, rows: int, columns: int) -> tuple[int, int, int, int]:
+    """The least range of whole prototype pixels that holds a box, at least one each way."""
+    left, top = (int(np.clip(value, 0, most - 1)) for value, most in zip(corners[:2], (columns, rows), strict=True))
+    right, bottom = (int(np.ceil(value)) for value in corners[2:])
+    return left, top, min(max(right, left + 1), columns), min(max(bottom, top + 1), rows)
+
+
+def _blend(plane: np.ndarray, inside: np.ndarray, value: int) -> None:
+    np.copyto(plane, (plane >> 1) + np.uint8(value >> 1), where=inside)

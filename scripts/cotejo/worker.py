@@ -1,0 +1,94 @@
+"""The measured process: loads one model on one backend, does one task, and writes down what it saw.
+
+Started behind a pin by measure_process as `python -m cotejo.worker --job job.json`. It imports only what it measures.
+job.json: {"run", "artefact", "model_folder", "dataset_folder", "threads", "output"}, paths and all. In the folder
+`output` it leaves samples.csv and then worker.json; what an exception ended is written there too, with exit status 0.
+"""
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cotejo.backends import backend
+from cotejo.command import ROOT, run
+from cotejo.files import read_json, write_json
+from cotejo.samples import Level, is_out_of_memory, last_line, write_samples
+from cotejo.tasks import task
+
+SAMPLES = "samples.csv"
+WORKER = "worker.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--job", required=True, type=Path, help="what to measure")
+    job = read_json(parser.parse_args().job)
+    work(job, Path(job["output"]))
+
+
+def work(job: Mapping[str, Any], output: Path) -> None:
+    """Do a job; whatever it raises becomes a failure in worker.json."""
+    settings = job["run"]
+    chosen_task, chosen_backend = task(settings["task"]), backend(settings["backend"])
+    report: dict[str, Any] = {"status": "ok", "reason": None, "message": None, "load_s": None, "runtime": {}}
+    levels: list[Level] = []
+    try:
+        begun_s = time.monotonic()
+        engine = chosen_backend.load(settings, Path(job["artefact"]), Path(job["model_folder"]), job["threads"])
+        report["load_s"] = time.monotonic() - begun_s
+        report["runtime"] = engine.properties()
+        requests = chosen_task.load_requests(settings, Path(job["dataset_folder"]), Path(job["model_folder"]))
+        # In an order of the run's own, so that no level always comes after the same other one.
+        for level in random.Random(settings["seed"]).sample(chosen_task.LEVELS, len(chosen_task.LEVELS)):
+            levels.append(chosen_task.measure(engine, requests, settings, level, output))
+            refuse_all_failed(levels[-1])
+    except Exception as error:
+        reason = "out-of-memory" if is_out_of_memory(error) else "error"
+        report |= {"status": "failed", "reason": reason, "message": last_line(error)}
+    report |= {
+        "levels": [level.summary() for level in levels],
+        "versions": versions(chosen_backend.DISTRIBUTIONS),
+        "modules": imported_modules(),
+        "peak_rss_mib": peak_rss_mib(),
+    }
+    write_samples(output / SAMPLES, levels, chosen_task.COLUMNS)
+    write_json(output / WORKER, report)
+
+
+def refuse_all_failed(level: Level) -> None:
+    """A level of failures alone has no speed."""
+    if not any(sample["ok"] for sample in level.samples):
+        raise RuntimeError(f"every request of level {level.level} failed, the last with {level.samples[-1]['error']}")
+
+
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """The installed ones of these packages with their versions."""
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # the CPU's and the GPU's builds of a package have different names
+            continue
+    return found
+
+
+def imported_modules(scripts: Path = ROOT / "scripts") -> list[str]:
+    """The paths, relative to scripts/, of the modules under it that this process has imported."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = {Path(file).resolve() for file in files if file}
+    return sorted(path.relative_to(scripts).as_posix() for path in paths if path.is_relative_to(scripts))
+
+
+def peak_rss_mib(status: Path = Path("/proc/self/status")) -> float:
+    """The most memory that this process has held at once (VmHWM)."""
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    run(main)

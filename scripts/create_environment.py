@@ -1,0 +1,150 @@
+"""Create the Python environment that envs/<name>.txt pins, or find it there. Needs Python 3.11 and no package."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  (this line is read by older ones too)
+    sys.exit(
+        "error: {}: Python {}.{} is too old: Cotejo needs 3.11 or newer. Install it (Debian 12, Ubuntu 24.04: apt-get "
+        "install python3; Rocky 8: dnf install python3.11; without root: uv python install 3.11, or python=3.11 of "
+        "conda-forge) and name it: make setup PYTHON=/path/to/python3.11".format(sys.executable, *sys.version_info[:2])
+    )
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cotejo.command import ROOT, run
+from cotejo.errors import CotejoError
+from cotejo.files import digest, read_json, replacing, sha256_of, write_json
+from cotejo.torch_build import WHEEL, TorchBuild, choose, find_links, wheel_of
+from cotejo.uv import base_python, find_uv, uv_environment
+
+ENVS = ROOT / "envs"
+OVERRIDES, CPU_OVERRIDES = ENVS / "overrides.txt", ENVS / "overrides-cpu.txt"
+SHIM = ENVS / "torchvision_cpu.py"
+STAMP = ".cotejo-stamp.json"
+NEEDED_GIB = {False: 3.5, True: 10.0}  # on disk, without and with CUDA
+
+
+def create(name: str, prefix: Path, environment: Mapping[str, str]) -> None:
+    """Make the environment anew, unless it is whole and as its lock file wants it. CotejoError where that fails.
+
+    The stamp is written last: an installation that was interrupted is begun again from nothing.
+    """
+    lock = lock_file(name)
+    wanted = identity(lock, prefix)
+    stamp = read_json(prefix / STAMP) if (prefix / STAMP).is_file() else {}
+    asked = environment.get("UV_TORCH_BACKEND") or stamp.get("torch")
+    if stamp.get("identity") == wanted and stamp.get("torch") == asked and (prefix / "bin" / "python").exists():
+        return
+    pins = pinned(lock)
+    build = choose(pins["torch"], environment, stamp.get("torch")) if "torch" in pins else TorchBuild("cpu", False, "")
+    print(f"creating {prefix} from {lock.relative_to(ROOT)}: some minutes the first time", flush=True)
+    if build.reason:
+        print(f"torch {pins['torch']}: {build.backend}, as {build.reason}", flush=True)
+    uv = find_uv(pinned(lock_file("main"))["uv"], environment)
+    for command in install_commands(uv, lock, prefix, build):
+        if subprocess.run(command, env=uv_environment(environment), check=False).returncode != 0:
+            raise CotejoError(failure(command, prefix, build))
+    mend_torchvision(prefix)
+    write_json(prefix / STAMP, {"identity": wanted, "torch": build.backend})
+
+
+def lock_file(name: str) -> Path:
+    """The file that pins an environment's packages."""
+    path = ENVS / f"{name}.txt"
+    if not path.with_suffix(".in").is_file() or not path.is_file():
+        names = ", ".join(sorted(file.stem for file in ENVS.glob("*.in")))
+        raise CotejoError(f"envs/{name}.txt: no such environment. There are: {names}")
+    return path
+
+
+def pinned(lock: Path) -> dict[str, str]:
+    """The version of each package of a lock file."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def identity(lock: Path, prefix: Path) -> str:
+    """What an environment must agree with: its lock file, the overrides, the interpreter, and its own place."""
+    files = [sha256_of(path) for path in (lock, OVERRIDES, CPU_OVERRIDES, SHIM)]
+    return digest([files, sys.version_info[:2], str(prefix.absolute())])
+
+
+def install_commands(uv: Path, lock: Path, prefix: Path, build: TorchBuild) -> list[list[str]]:
+    """uv's commands that make an empty environment and fill it."""
+    overrides = [OVERRIDES] if build.cuda else [OVERRIDES, CPU_OVERRIDES]
+    return [
+        [str(uv), "venv", "--quiet", "--clear", "--no-project", "--python", base_python(), str(prefix)],
+        [
+            *(str(uv), "pip", "install", "--python", str(prefix / "bin" / "python"), "--compile-bytecode"),
+            *("--requirements", str(lock)),
+            *(part for path in overrides for part in ("--override", str(path))),
+            *(() if build.backend == WHEEL else ("--torch-backend", build.backend)),
+        ],
+    ]
+
+
+def failure(command: list[str], prefix: Path, build: TorchBuild) -> str:
+    """What to say, and to do, where uv has failed; its own words stand above."""
+    free_gib = shutil.disk_usage(prefix.absolute().parent).free / 2**30
+    return (
+        f"{' '.join(command)}: uv failed, see above. If the network is missing or slow: behind a proxy or an internal "
+        "index, set HTTPS_PROXY, UV_DEFAULT_INDEX and SSL_CERT_FILE (PIP_INDEX_URL and PIP_CERT are understood); "
+        "without any network, put the wheels into a folder, name it in UV_FIND_LINKS and set UV_OFFLINE=1. If the disk "
+        f"is full: this needs about {NEEDED_GIB[build.cuda]} GiB, and {free_gib:.1f} GiB are free. "
+        "Then run the same command again"
+    )
+
+
+def mend_torchvision(prefix: Path) -> None:
+    """Beside a torch of another build, let torchvision be imported without its operators: envs/README.md says why."""
+    packages = next(prefix.glob("lib/python*/site-packages"))
+    names = [path.name for name in ("torch", "torchvision") for path in packages.glob(f"{name}-*.dist-info")]
+    builds = {name.partition("+")[2] for name in names}
+    if len(builds) > 1:
+        shutil.copyfile(SHIM, packages / SHIM.name)
+        (packages / f"{SHIM.stem}.pth").write_text(f"import {SHIM.stem}\n", encoding="utf-8")
+
+
+def resolve(name: str, environment: Mapping[str, str], upgrade: bool) -> None:
+    """Resolve envs/<name>.in into envs/<name>.txt: exact versions, no index address, no build of torch.
+
+    Pins are kept where they still fit, unless `upgrade`. The lock file stays as it was where uv fails.
+    """
+    source, lock = ENVS / f"{name}.in", ENVS / f"{name}.txt"
+    uv, pins = find_uv(pinned(lock)["uv"], environment), lock.read_text(encoding="utf-8")
+    with replacing(lock) as temporary:
+        # Without torch's own pins: uv would hold on to the build without a local version, which is the CUDA one.
+        temporary.write_text(re.sub(r"^torch.*\n", "", pins, flags=re.MULTILINE), encoding="utf-8")
+        command: list[Any] = [uv, "pip", "compile", source, "--output-file", temporary]
+        command += ["--quiet", "--no-emit-index-url", "--no-annotate", "--no-header", "--python-version", "3.11"]
+        command += ["--override", OVERRIDES, "--override", CPU_OVERRIDES]
+        if wheel_of(pinned(source)["torch"], find_links(environment)) is None:
+            command += ["--torch-backend", "cpu"]
+        command += ["--upgrade"] if upgrade else []
+        if subprocess.run(list(map(str, command)), env=uv_environment(environment), check=False).returncode != 0:
+            raise CotejoError(f"{source}: uv can't resolve it, see above. Loosen what it names")
+        resolved = temporary.read_text(encoding="utf-8")
+        temporary.write_text(re.sub(r"\+[a-z0-9.]+$", "", resolved, flags=re.MULTILINE), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="the environment: a file envs/<name>.txt")
+    parser.add_argument("--prefix", type=Path, default=Path(".venv"), help="the folder to make it in")
+    parser.add_argument("--lock", action="store_true", help="resolve envs/<name>.in into envs/<name>.txt instead")
+    parser.add_argument("--upgrade", action="store_true", help="with --lock: move every package to its newest version")
+    arguments = parser.parse_args()
+    if arguments.lock:
+        resolve(arguments.name, os.environ, arguments.upgrade)
+    else:
+        create(arguments.name, arguments.prefix, os.environ)
+
+
+if __name__ == "__main__":
+    run(main)

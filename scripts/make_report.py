@@ -1,0 +1,55 @@
+"""Put a study's figures, results, verdicts and machine into one HTML file that needs nothing else."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from cotejo import record
+from cotejo.command import run
+from cotejo.files import read_json, replacing
+from cotejo.report.content import content
+from cotejo.report.page import data_uri, page
+from cotejo.summary import read_sheet, read_summary
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--study",
+        required=True,
+        type=json.loads,
+        help="JSON with the study's title, question, figures, and the title of the overlay on it, or empty",
+    )
+    parser.add_argument("--summary", required=True, type=Path, help="the study's summary.csv")
+    parser.add_argument("--sheet", required=True, type=Path, help="the study's runs.csv")
+    parser.add_argument("--results", required=True, type=Path, help="the folder that has the study's folder records/")
+    parser.add_argument(
+        "--figures", type=Path, nargs="*", default=[], help="an image (.svg or .png) for each figure, named after it"
+    )
+    parser.add_argument("--command", required=True, help="the command that makes these results again")
+    parser.add_argument("--output", required=True, type=Path, help="the report to write, an .html file")
+    arguments = parser.parse_args()
+
+    def from_report(path: Path) -> str:
+        return Path(os.path.relpath(path, arguments.output.parent)).as_posix()
+
+    folders = {f"{one['id']}~{one['digest']}" for one in read_sheet(arguments.sheet)}
+    paths = [path for path in record.find(arguments.results) if path.parent.name in folders]
+    # Read as they are: summarise has checked them.
+    records = {from_report(path): read_json(path) for path in paths}
+    text = page(
+        {
+            **content(arguments.study, read_summary(arguments.summary), records),
+            "images": {path.stem: data_uri(path) for path in arguments.figures},
+            "command": arguments.command,
+            "summary": from_report(arguments.summary),
+            "sheet": from_report(arguments.sheet),
+        }
+    )
+    with replacing(arguments.output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,97 @@
+"""Copies of the project to run Snakemake in, so that no test touches the checkout's results."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cotejo.command import ROOT
+from cotejo.study import load_study
+
+
+class Project:
+    """A checkout of its own, and what Snakemake says in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the checkout; its output is captured."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120)
+
+    def jobs(self, *arguments: str) -> dict[str, int]:
+        """How many jobs of each rule Snakemake would run, `all` left out; empty where there is nothing to be done."""
+        done = self.snakemake(*arguments, "-n", "--quiet", "rules")
+        assert done.returncode == 0, done.stdout + done.stderr
+        counts = re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE)
+        return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
+
+    def refusal(self, *arguments: str) -> str:
+        """The one message that Snakemake stops with before any job; Snakemake's own notices are left out."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 1, done.stdout + done.stderr
+        notices = ("Using workflow specific profile", "Config file ")
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(notices)]
+        assert len(lines) == 1, done.stderr
+        assert lines[0].startswith("error: ")
+        return lines[0]
+
+    def finish(self, study: str = "demo", overlay: str = "") -> None:
+        """Put down every file that a finished study has, in the order a run makes them, as empty stand-ins."""
+        loaded = load_study(study, overlay, config=self.folder / "config")
+        results = self.folder / "results" / loaded.results
+        files = [results / "runs.csv"]
+        for run in loaded.runs:
+            folder = results / "records" / run["system"] / f"{run['id']}~{run['digest']}"
+            for repeat in range(1, run["repeats"] + 1):
+                files += [folder / f"r{repeat}.samples.csv", folder / f"r{repeat}.json"]
+        files.append(results / "summary.csv")
+        files += [results / "figures" / f"{entry['name']}.{end}" for entry in loaded.figures for end in ("svg", "png")]
+        files.append(results / "report.html")
+        for age, path in enumerate(files):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({}))
+            # In the past, so that a file touched by a test is newer than all of them; a second apart, in order.
+            os.utime(path, (1_700_000_000 + age, 1_700_000_000 + age))
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text in one of the checkout's files, which must hold it."""
+        text = (self.folder / path).read_text()
+        assert old in text, f"{path} doesn't hold {old!r}"
+        (self.folder / path).write_text(text.replace(old, new))
+
+
+def copy_checkout(folder: Path) -> Project:
+    """Copy what git would clone, each file older than the results that `finish` puts down."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if name.startswith(("tests/", "docs/")) or not (ROOT / name).is_file():
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+        os.utime(target, (1_600_000_000, 1_600_000_000))
+    return Project(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A checkout of its own, gone after the test."""
+    yield copy_checkout(tmp_path / "checkout")
+    shutil.rmtree(tmp_path / "checkout")
+
+
+@pytest.fixture
+def project_factory(tmp_path: Path) -> Callable[[str], Project]:
+    """Makes checkouts of their own, by name."""
+    return lambda name: copy_checkout(tmp_path / name)

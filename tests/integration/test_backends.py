@@ -1,0 +1,276 @@
+"""Every backend on every architecture that it can run: small models, real runtimes, the real measured process."""
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cotejo.backends import BACKENDS, backend
+from cotejo.code import SCRIPTS, run_modules
+from cotejo.tasks import TASKS, task
+from cotejo.tasks.speech_recognition import load_requests as load_clips
+from cotejo.tasks.text_generation import load_requests as load_prompts
+
+MODELS = {
+    "llama": "tinyllama-1.1b-chat",
+    "yolo": "yolov8n-seg",
+    "whisper": "whisper-base",
+    "blip": "blip-image-captioning-base",
+}
+PAIRS = [(name, architecture) for name in BACKENDS for architecture in backend(name).ARCHITECTURES]
+LIGHT = [(name, architecture) for name, architecture in PAIRS if name in ("openvino-genai", "onnxruntime")]
+LIGHT.append(("openvino", "yolo"))
+
+# Runs the worker as `python -m` does, then tells which of the heavy packages that took.
+PROBE = """
+import runpy, sys
+heavy = {"torch", "transformers", "ultralytics", "optimum", "whisper", "pandas", "scipy", "jsonschema", "matplotlib"}
+try:
+    runpy.run_module("cotejo.worker", run_name="__main__", alter_sys=True)
+finally:
+    print("HEAVY", sorted(heavy & sys.modules.keys()))
+"""
+
+
+@pytest.fixture(scope="session")
+def datasets(tmp_path_factory):
+    """A folder with a data set for each task: a film, two clips of noise, three prompts, two pictures."""
+    import av
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("datasets")
+    random = np.random.default_rng(0)
+
+    def write(name, items):
+        (root / name / "dataset.json").write_text(json.dumps({"items": items}))
+
+    for name in TASKS:
+        (root / name).mkdir()
+    with av.open(str(root / "video-segmentation" / "film.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=25)
+        stream.width, stream.height = 192, 128
+        for _ in range(12):
+            picture = random.integers(0, 256, (4, 6, 3), dtype=np.uint8).repeat(32, axis=0).repeat(32, axis=1)
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode())
+    write("video-segmentation", [{"file": "film.mp4"}])
+    for number in range(2):
+        with wave.open(str(root / "speech-recognition" / f"{number}.wav"), "wb") as clip:
+            clip.setnchannels(1)
+            clip.setsampwidth(2)
+            clip.setframerate(16000)
+            clip.writeframes(random.integers(-9000, 9000, 24000 * (number + 1)).astype("<i2").tobytes())
+    write("speech-recognition", [{"file": "0.wav"}, {"file": "1.wav"}])
+    texts = ["Why is the sky blue?", "Name three rivers of Argentina.", "What is a benchmark for?"]
+    write("text-generation", [{"file": f"{number}.txt", "text": text} for number, text in enumerate(texts)])
+    for number in range(2):
+        picture = random.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(root / "image-captioning" / f"{number}.png")
+    write("image-captioning", [{"file": "0.png"}, {"file": "1.png"}])
+    return root
+
+
+def settings(name, architecture, **changes):
+    kind = next(each for each in TASKS if architecture in task(each).ARCHITECTURES)
+    return {
+        "task": kind,
+        "architecture": architecture,
+        "backend": name,
+        "precision": "fp32",
+        "compute_precision": "f32",
+        "device": "cpu",
+        "duration_s": 0.5,
+        "warmup_s": 0.1,
+        "seed": 0,
+        **task(kind).OPTIONS,
+        **changes,
+    }
+
+
+@pytest.fixture(scope="session")
+def artefact(model_folder, export_folder):
+    """artefact(backend, architecture): the export that the backend loads, or the model's own folder."""
+
+    def found(name, architecture):
+        form = backend(name).FORMATS[architecture]
+        model = MODELS[architecture]
+        return export_folder(model, form, "fp32") if form else model_folder(model)
+
+    return found
+
+
+@pytest.fixture
+def do(tmp_path, datasets, model_folder, artefact):
+    """do(run, …): the finished process, worker.json and samples.csv of a run, by `python -m cotejo.worker` on two cores."""
+
+    def done(run, start=("-m", "cotejo.worker")):
+        model = model_folder(MODELS[run["architecture"]])
+        job = {
+            "run": run,
+            "artefact": str(artefact(run["backend"], run["architecture"])),
+            "model_folder": str(model),
+            "dataset_folder": str(datasets / run["task"]),
+            "threads": 2,
+            "output": str(tmp_path),
+        }
+        (tmp_path / "job.json").write_text(json.dumps(job))
+        process = subprocess.run(
+            [sys.executable, *start, "--job", str(tmp_path / "job.json")],
+            env=os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "2"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert process.returncode == 0, process.stderr
+        return process, json.loads((tmp_path / "worker.json").read_text()), pd.read_csv(tmp_path / "samples.csv")
+
+    return done
+
+
+@pytest.mark.parametrize(("name", "architecture"), PAIRS)
+def test_a_backend_measures_a_task(name, architecture, do):
+    run = settings(name, architecture)
+    _, report, samples = do(run)
+
+    assert (report["status"], report["message"]) == ("ok", None)
+    assert report["versions"]
+    assert set(report["modules"]) <= {path.relative_to(SCRIPTS).as_posix() for path in run_modules(run)}
+    chosen = task(run["task"])
+    assert {level["level"] for level in report["levels"]} == set(chosen.LEVELS)
+    for level in report["levels"]:
+        rows = samples[samples["level"] == level["level"]]
+        assert len(rows) == level["requests"] > 0
+        assert (rows["ok"] == 1).all()
+        assert level["warmup_requests"] >= 1
+        assert level["duration_s"] >= run["duration_s"]
+        assert (rows["sent_s"] < rows["done_s"]).all()
+        assert rows["done_s"].max() == pytest.approx(level["duration_s"], abs=1e-6)
+        if rows["first_token_s"].notna().any():
+            assert rows["first_token_s"].between(rows["sent_s"], rows["done_s"]).all()
+        found = chosen.metrics(rows, level, run)
+        assert found
+        assert all(metric.value > 0 for metric in found)
+
+
+@pytest.mark.parametrize(("name", "architecture"), LIGHT)
+def test_the_measured_process_imports_only_what_it_measures(name, architecture, do):
+    process, report, _ = do(settings(name, architecture), start=("-c", PROBE))
+
+    assert report["status"] == "ok"
+    assert process.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("architecture", ["llama", "whisper"])
+@pytest.mark.parametrize("name", ["openvino", "openvino-genai"])
+def test_openvino_computes_as_it_is_told_with_as_many_threads(name, architecture, artefact, model_folder):
+    folder = model_folder(MODELS[architecture])
+    for asked in ("f32", "bf16"):
+        run = settings(name, architecture, compute_precision=asked)
+        told = backend(name).load(run, artefact(name, architecture), folder, 1).properties()
+        told = told.get("decoder", told)
+        assert told["INFERENCE_NUM_THREADS"] == "1"
+        assert told["ENABLE_CPU_PINNING"] == "False"
+        # A CPU without bf16 computes in f32, and the record says so.
+        assert told["INFERENCE_PRECISION_HINT"] == asked or asked == "bf16"
+
+
+@pytest.mark.parametrize("name", ["openvino", "openvino-genai"])
+def test_llama_says_what_pytorch_says(name, artefact, model_folder, datasets):
+    folder = model_folder(MODELS["llama"])
+    prompts = load_prompts({}, datasets / "text-generation", folder)
+    engines = [
+        backend(each).load(settings(each, "llama"), artefact(each, "llama"), folder, 2) for each in ("pytorch", name)
+    ]
+
+    expected, answered = ([list(engine.generate(p.tokens, 12).tokens) for p in prompts] for engine in engines)
+
+    assert answered == expected
+    assert all(len(tokens) == 12 for tokens in answered)
+    assert len({tuple(tokens) for tokens in answered}) == len(prompts)
+
+
+def test_whisper_hears_what_pytorch_hears(artefact, model_folder, datasets):
+    folder = model_folder(MODELS["whisper"])
+    clips = load_clips({}, datasets / "speech-recognition", folder)
+    transcripts = []
+    for name in ("pytorch", "openvino"):  # one after the other: openai-whisper holds one decoder at a time
+        engine = backend(name).load(settings(name, "whisper"), artefact(name, "whisper"), folder, 2)
+        transcripts.append([engine.transcribe(engine.prepare(clip.audio), 10) for clip in clips])
+
+    expected, answered = ([transcript[:3] for transcript in each] for each in transcripts)
+    assert answered == expected
+    assert all(0 < transcript.decode_steps <= 10 for transcript in transcripts[1])
+
+
+def test_genais_whisper_hears_windows_one_by_one(artefact, model_folder, datasets):
+    folder = model_folder(MODELS["whisper"])
+    engine = backend("openvino-genai").load(
+        settings("openvino-genai", "whisper"), artefact("openvino-genai", "whisper"), folder, 2
+    )
+    clip = load_clips({}, datasets / "speech-recognition", folder)[0].audio
+
+    short, long = (engine.transcribe(engine.prepare(audio), 10) for audio in (clip, np.tile(clip, 25)))
+
+    assert len(engine.prepare(np.tile(clip, 25))) == 2  # 37.5 s
+    assert 0 < short.decode_steps <= 10
+    assert 0 < long.decode_steps <= 20
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_yolo_finds_what_pytorch_finds(name, artefact, model_folder):
+    folder = model_folder(MODELS["yolo"])
+    image = np.random.default_rng(0).random((1, 3, 320, 320), dtype=np.float32)
+    answers = []
+    for each in ("pytorch", name):
+        engine = backend(each).load(settings(each, "yolo"), artefact(each, "yolo"), folder, 2)
+        engine.start(1, image)
+        slot, inference_s = engine.completed()
+        assert slot == 1
+        assert inference_s > 0
+        answers.append([output.copy() for output in engine.outputs(slot)])
+
+    for expected, answered in zip(*answers, strict=True):
+        assert answered.shape == expected.shape
+        assert np.abs(answered - expected).max() < 2e-3 * np.abs(expected).max()
+
+
+def test_an_engines_error_reaches_who_asks_for_the_outputs(artefact, model_folder):
+    engine = backend("onnxruntime").load(settings("onnxruntime", "yolo"), artefact("onnxruntime", "yolo"), Path(), 2)
+    engine.start(0, np.zeros((1, 3, 7, 7), np.float32))
+    slot, _ = engine.completed()
+
+    with pytest.raises(Exception, match="(?i)invalid dimensions"):
+        engine.outputs(slot)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "changes", "said"),
+    [
+        ("onnxruntime", "blip", {"compute_precision": "bf16"}, "Use f32 or device-default"),
+        ("pytorch", "whisper", {"compute_precision": "bf16"}, "openai-whisper computes in fp32"),
+        ("pytorch", "llama", {"precision": "bf16"}, "can't compute in f32 on weights of bf16"),
+    ],
+)
+def test_what_a_backend_cannot_compute_is_a_measured_failure(name, architecture, changes, said, do):
+    _, report, samples = do(settings(name, architecture, **changes))
+
+    assert (report["status"], report["reason"]) == ("failed", "error")
+    assert said in report["message"]
+    assert samples.empty
+
+
+@pytest.mark.parametrize("changes", [{"compute_precision": "bf16"}, {"precision": "bf16", "compute_precision": "bf16"}])
+def test_pytorch_computes_in_bf16_by_autocast_or_on_bf16_weights(changes, artefact, model_folder, datasets):
+    folder = model_folder(MODELS["llama"])
+    prompt = load_prompts({}, datasets / "text-generation", folder)[0]
+    engine = backend("pytorch").load(settings("pytorch", "llama", **changes), artefact("pytorch", "llama"), folder, 2)
+
+    assert len(engine.generate(prompt.tokens, 4).tokens) == 4
+    assert engine.properties()["compute"] == "torch.bfloat16"
+    assert engine.properties()["autocast"] is (changes.get("precision") is None)

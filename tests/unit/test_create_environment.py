@@ -1,0 +1,185 @@
+"""The environment's commands, recorded by stand-ins for uv and nvidia-smi; and the shipped lock file."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import create_environment
+import pytest
+from create_environment import CPU_OVERRIDES, ENVS, OVERRIDES, STAMP, create, pinned
+
+from cotejo.command import ROOT
+from cotejo.errors import CotejoError
+
+UV = """echo "$@" >> {calls}
+case "$1" in
+--version) echo 'uv 99.0.0' ;;
+venv) for prefix; do :; done
+    mkdir -p "$prefix/bin" "$prefix/lib/python3.11/site-packages"; touch "$prefix/bin/python" ;;
+pip) {pip} ;;
+esac"""
+
+
+class Machine:
+    """A PATH with a recording uv, perhaps an nvidia-smi, and a place for an environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.prefix = folder, folder / "venv"
+        self.environment = {"PATH": f"{folder}:/usr/bin:/bin", "XDG_CACHE_HOME": str(folder / "cache")}
+        self.program("uv", UV.format(calls=folder / "calls", pip=":"))
+
+    def program(self, name: str, body: str) -> None:
+        (self.folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (self.folder / name).chmod(0o755)
+
+    def create(self, **settings: str) -> None:
+        create("main", self.prefix, self.environment | settings)
+
+    def calls(self) -> list[str]:
+        """uv's command lines so far, without the questions for its version."""
+        path = self.folder / "calls"
+        return [line for line in path.read_text().splitlines() if line != "--version"] if path.is_file() else []
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_without_driver_the_cpu_build_is_installed_with_both_overrides(machine: Machine) -> None:
+    machine.create()
+    venv, install = machine.calls()
+    assert re.fullmatch(rf"venv --quiet --clear --no-project --python \S+ {machine.prefix}", venv)
+    assert install == (
+        f"pip install --python {machine.prefix}/bin/python --compile-bytecode --requirements {ENVS}/main.txt "
+        f"--override {OVERRIDES} --override {CPU_OVERRIDES} --torch-backend cpu"
+    )
+
+
+def test_with_a_driver_uv_chooses_and_triton_is_not_left_out(machine: Machine) -> None:
+    machine.program("nvidia-smi", "echo 535.161.08")
+    machine.create()
+    assert machine.calls()[-1].endswith(f"--override {OVERRIDES} --torch-backend auto")
+
+
+def test_old_driver_stops_before_anything_is_made(machine: Machine) -> None:
+    machine.program("nvidia-smi", "echo 470.82.01")
+    with pytest.raises(CotejoError, match=r"470\.82\.01: older than 525\.60\.13"):
+        machine.create()
+    assert machine.calls() == [] and not machine.prefix.exists()
+
+
+def test_wheel_in_a_folder_needs_no_index_of_pytorch(machine: Machine) -> None:
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    (machine.folder / f"torch-{pinned(ENVS / 'main.txt')['torch']}+cpu-{python}-{python}-linux_x86_64.whl").touch()
+    machine.create(PIP_FIND_LINKS=str(machine.folder))
+    assert "--torch-backend" not in machine.calls()[-1]
+    assert str(CPU_OVERRIDES) in machine.calls()[-1]
+
+
+def test_second_call_asks_nobody_and_is_quick(machine: Machine) -> None:
+    machine.create()
+    before = machine.calls()
+    machine.program("nvidia-smi", "sleep 60")
+    started = time.monotonic()
+    machine.create()
+    assert time.monotonic() - started < 0.2
+    assert machine.calls() == before
+
+
+@pytest.mark.parametrize("change", ["asked", "lock", "python", "place", "stamp"])
+def test_what_differs_is_made_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    machine.create()
+    settings = {}
+    if change == "asked":
+        settings = {"UV_TORCH_BACKEND": "cu126"}
+    elif change == "lock":
+        changed = machine.folder / "envs"
+        changed.mkdir()
+        (changed / "main.in").touch()
+        (changed / "main.txt").write_text((ENVS / "main.txt").read_text() + "\nanother==1.0\n")
+        monkeypatch.setattr(create_environment, "ENVS", changed)
+        monkeypatch.setattr(create_environment, "ROOT", machine.folder)
+    elif change == "python":
+        (machine.prefix / "bin" / "python").unlink()
+    elif change == "place":
+        machine.prefix = machine.prefix.rename(machine.folder / "moved")
+    else:
+        (machine.prefix / STAMP).unlink()
+    machine.create(**settings)
+    assert len(machine.calls()) == 4
+    assert ("--torch-backend cu126" in machine.calls()[-1]) == (change == "asked")
+    machine.create()
+    assert len(machine.calls()) == 4, "the choice that was made stays"
+
+
+def test_failed_installation_names_remedies_and_is_begun_again(machine: Machine) -> None:
+    machine.program("uv", UV.format(calls=machine.folder / "calls", pip="exit 2"))
+    with pytest.raises(CotejoError) as caught:
+        machine.create()
+    for remedy in (
+        "UV_DEFAULT_INDEX",
+        "UV_FIND_LINKS and set UV_OFFLINE=1",
+        "3.5 GiB",
+        "Then run the same command again",
+    ):
+        assert remedy in str(caught.value)
+    assert not (machine.prefix / STAMP).exists()
+    machine.program("uv", UV.format(calls=machine.folder / "calls", pip=":"))
+    machine.create()
+    assert "venv" in machine.calls()[2] and (machine.prefix / STAMP).is_file()
+
+
+@pytest.mark.parametrize(
+    ("torch", "torchvision", "mended"),
+    [("2.13.0+cpu", "0.28.0", True), ("2.13.0+cpu", "0.28.0+cpu", False), ("2.13.0", "0.28.0", False)],
+)
+def test_torchvision_is_mended_only_beside_another_build_of_torch(
+    machine: Machine, torch: str, torchvision: str, mended: bool
+) -> None:
+    packages = machine.prefix / "lib" / "python3.11" / "site-packages"
+    folders = f"{packages}/torch-{torch}.dist-info {packages}/torchvision-{torchvision}.dist-info"
+    machine.program("uv", UV.format(calls=machine.folder / "calls", pip=f"mkdir -p {folders}"))
+    machine.create()
+    assert (packages / "torchvision_cpu.pth").is_file() == mended == (packages / "torchvision_cpu.py").is_file()
+
+
+def test_unknown_environment_is_answered_with_those_there_are(machine: Machine) -> None:
+    with pytest.raises(CotejoError, match=r"envs/mian\.txt: no such environment\. There are: .*main"):
+        create("mian", machine.prefix, machine.environment)
+
+
+def test_stamp_says_which_torch(machine: Machine) -> None:
+    machine.create(UV_TORCH_BACKEND="cu129")
+    assert json.loads((machine.prefix / STAMP).read_text())["torch"] == "cu129"
+
+
+def test_older_pythons_can_read_the_command_far_enough_to_refuse() -> None:
+    source = (ROOT / "scripts" / "create_environment.py").read_text()
+    tree = ast.parse(source, feature_version=(3, 6))
+    kinds = [type(node).__name__ for node in tree.body[:3]]
+    assert kinds == ["Expr", "Import", "If"], "the version is checked before anything newer is imported"
+    old = source.replace("sys.version_info < (3, 11)", "sys.version_info < (99, 0)")
+    done = subprocess.run([sys.executable, "-c", old, "main"], capture_output=True, text=True)
+    assert done.returncode == 1 and "is too old: Cotejo needs 3.11 or newer. Install it" in done.stderr
+
+
+def test_lock_file_holds_exact_versions_and_nothing_of_a_machine() -> None:
+    lines = (ENVS / "main.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9A-Za-z.]*", line) for line in lines)
+    assert list(pinned(ENVS / "main.txt")) == sorted(pinned(ENVS / "main.txt"))
+
+
+def test_lock_file_holds_what_is_asked_for_and_not_what_is_left_out() -> None:
+    locked = pinned(ENVS / "main.txt")
+    asked = re.findall(r"^([A-Za-z0-9-]+)(?:==(\S+))?", (ENVS / "main.in").read_text(), flags=re.MULTILINE)
+    assert asked and all(locked.get(name.lower()) == (version or locked.get(name.lower())) for name, version in asked)
+    assert {name.lower() for name, _ in asked} <= set(locked)
+    left_out = re.findall(
+        r"^([a-z-]+); sys_platform == \"never\"$", OVERRIDES.read_text() + CPU_OVERRIDES.read_text(), re.M
+    )
+    assert len(left_out) == 4 and not set(left_out) & set(locked)

@@ -1,0 +1,240 @@
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_example import RECORD, changed
+from record_example import failed as failed_record
+from summary_example import failed, measured, not_measured, summary
+
+from cotejo.command import ROOT
+from cotejo.report.content import content, period, table
+from cotejo.report.page import data_uri, page
+
+STUDY: dict[str, Any] = {
+    "title": "A study",
+    "question": "How fast?",
+    "overlay": "",
+    "figures": [{"kind": "bars", "name": "speed", "title": "Speed", "metric": "tokens_per_s"}],
+}
+SIX = [10.0, 11.0, 12.0, 14.0, 15.0, 30.0]
+ROWS = summary(
+    measured(SIX, run="a", reasons="duration 12 s < 600 s"),
+    measured([1.0] * 6, run="a", metric="latency_p90_ms", unit="ms", better="lower")
+    | {
+        "median": float("nan"),
+        "low": float("nan"),
+        "values": "",
+        "reasons": "duration 12 s < 600 s; samples 9 < 44 for p90",
+    },
+    failed(run="b", precision="int4"),
+    not_measured(run="c", precision="fp16"),
+)
+RECORDS = {
+    "records/local/a/r1.json": RECORD,
+    **{
+        f"records/local/b/r{n}.json": failed_record(
+            "parity", "error 0.6 > 0.4", repeat=n, run__id="b", run__digest="1" * 10
+        )
+        for n in (1, 2)
+    },
+}
+
+
+class Reader(HTMLParser):
+    """What a browser would find in a page: tags, attributes, and text outside styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.texts.append(" ".join(data.split()))
+
+    def values(self, attribute: str) -> list[str]:
+        return [str(attributes[attribute]) for _, attributes in self.tags if attribute in attributes]
+
+    @property
+    def text(self) -> str:
+        return " ".join(text for text in self.texts if text)
+
+
+def render(
+    study: dict[str, Any] = STUDY, rows: Any = ROWS, records: Any = RECORDS, command: str = "snakemake"
+) -> Reader:
+    names = {entry["name"] for entry in study["figures"]}
+    given = {
+        "images": dict.fromkeys(names, "data:image/png;base64,AA=="),
+        "summary": "summary.csv",
+        "sheet": "runs.csv",
+    }
+    reader = Reader(page({**content(study, rows, records), **given, "command": command}))
+    assert not reader.open
+    return reader
+
+
+def test_the_page_answers_what_where_and_how_well() -> None:
+    text = render(command="snakemake --cores all").text
+    for part in (
+        "A study", "How fast?", "13.0", "10.0 to 30.0", "tokens/s", "duration 12 s < 600 s", "samples 9 < 44 for p90",
+        "Example CPU @ 2.00GHz", "openvino 2026.4.1", "snakemake --cores all", "error 0.6 > 0.4", "6" * 40,
+        "Measured 2026-01-31 12:00 to 12:00 UTC.",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_marks_are_on_top() -> None:
+    text = render().text
+    assert text.index("synthetic weights") < text.index("Figures")
+    assert text.index("small scale") < text.index("Figures")
+
+
+def test_an_overlay_is_said() -> None:
+    assert "Under an overlay: small models." in render({**STUDY, "overlay": "small models"}).text
+    assert "overlay" not in render().text
+
+
+def test_every_run_has_its_line_with_its_verdict() -> None:
+    tables = content(STUDY, ROWS, RECORDS)["tables"]
+    lines = [line for part in tables for line in part["lines"]]
+    assert [(line["run"], line["verdict"]) for line in lines] == [
+        ("a", "smoke"),
+        ("b", "failed"),
+        ("c", "not measured"),
+    ]
+    assert lines[1]["reasons"] == ["parity"]
+
+
+def test_a_blank_value_says_why_and_does_not_change_the_line() -> None:
+    (line, *_) = table("text-generation", ROWS.to_dict("records"))["lines"]
+    assert [cell["value"] for cell in line["cells"]] == ["13.0", ""]
+    assert line["cells"][1]["reason"] == "samples 9 < 44 for p90"
+    assert line["reasons"] == ["duration 12 s < 600 s"]
+
+
+def test_runs_that_look_alike_are_named_by_their_ids() -> None:
+    rows = summary(measured(SIX, run="a_one"), measured(SIX, run="a_two"), measured(SIX, run="b", name="other"))
+    names = [line["name"] for line in table("text-generation", rows.to_dict("records"))["lines"]]
+    assert names == ["a_one", "a_two", "other"]
+
+
+def test_systems_and_environments_show_where_they_differ() -> None:
+    def extra(*rows: dict[str, Any]) -> list[str]:
+        return table("text-generation", summary(*rows).to_dict("records"))["extra"]
+
+    assert extra(measured(SIX)) == []
+    assert extra(measured(SIX), measured(SIX, system="edge")) == ["system"]
+    assert extra(measured(SIX), measured(SIX, environment="fedcba")) == ["environment"]
+    assert extra(measured(SIX), measured(SIX, run="other", environment="fedcba")) == []
+
+
+def test_failures_are_told_once_with_a_link_to_each() -> None:
+    reader = render()
+    assert reader.text.count("error 0.6 > 0.4") == 1
+    assert {"records/local/b/r1.json", "records/local/b/r2.json"} <= set(reader.values("href"))
+
+
+def test_links_are_relative_and_quoted() -> None:
+    records = {"records/local/a b~1/r1.json": RECORD}
+    assert "records/local/a%20b~1/r1.json" in render(records=records).values("href")
+    assert not any(link.startswith(("/", "http")) for link in render().values("href"))
+
+
+def test_nothing_is_loaded() -> None:
+    reader = render()
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in reader.tags}
+    assert all(source.startswith("data:") for source in reader.values("src"))
+    assert not re.search(r"https?://|url\(|@import", (ROOT / "scripts/cotejo/report/page.css").read_text())
+
+
+def test_every_image_has_its_data_in_words() -> None:
+    (text,) = render().values("alt")
+    assert text.startswith("Speed. Throughput: openvino · int8 13.0 tokens/s (smoke); ")
+    assert "failed: parity" in text
+
+
+def test_there_is_one_heading_of_the_first_level_and_tables_have_heads() -> None:
+    tags = [tag for tag, _ in render().tags]
+    assert tags.count("h1") == 1
+    assert tags.count("thead") >= 2
+
+
+@pytest.mark.parametrize("attack", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}"])
+def test_text_of_others_is_only_text(attack: str) -> None:
+    study = {**STUDY, "title": attack, "question": attack, "overlay": attack}
+    study["figures"] = [{**STUDY["figures"][0], "title": attack}]
+    machine = changed(RECORD, environment__machine__cpu=attack, versions={attack: attack}, model__licence=attack)
+    broken = failed_record("error", attack, run__id=attack, system=attack)
+    rows = summary(measured(SIX, run=attack, name=attack, model=attack, reasons=attack, marks=attack), failed(attack))
+    reader = render(study, rows, {f"{attack}/r1.json": machine, "r2.json": broken}, attack)
+    assert not {"script"} & {tag for tag, _ in reader.tags}
+    assert not reader.values("onerror")
+    assert " ".join(attack.split()) in reader.text
+    assert "49" not in reader.text
+
+
+def test_nothing_measured_makes_a_page_too() -> None:
+    text = render(rows=summary(not_measured()), records={}).text
+    assert "Nothing has been measured yet." in text
+    assert "not measured" in text
+    assert "Failures" not in text
+
+
+def test_a_machine_is_told_once_for_each_set_of_facts() -> None:
+    found = [RECORD, changed(RECORD, repeat=2, versions={"torch": "2.13.0"})]
+    other = changed(RECORD, system="edge", environment__machine__cpu="Another", environment__machine__governor=None)
+    machines = content(STUDY, ROWS, dict(enumerate([*found, other])))["machines"]  # type: ignore[arg-type]
+    assert [machine["system"] for machine in machines] == ["local", "edge"]
+    assert machines[0]["versions"] == {"openvino": "2026.4.1", "torch": "2.13.0"}
+    assert "Frequency governor" not in machines[1]["facts"]
+
+
+def test_period() -> None:
+    late = changed(RECORD, finished_at="2026-02-01T01:30:00Z")
+    assert period([RECORD, late]) == "2026-01-31 12:00 to 2026-02-01 01:30 UTC"
+    assert period([]) == ""
+
+
+def test_data_uri(tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    path.write_text("<svg/>")
+    assert data_uri(path) == "data:image/svg+xml;base64,PHN2Zy8+"
+
+
+def test_the_command_writes_one_file(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    (results / "figures").mkdir(parents=True)
+    ROWS.to_csv(results / "summary.csv", index=False)
+    (results / "runs.csv").write_text(f"id,digest\n{RECORD['run']['id']},{RECORD['run']['digest']}\n")
+    (results / "figures" / "speed.svg").write_text("<svg/>")
+    folder = results / "records" / "local" / f"{RECORD['run']['id']}~{RECORD['run']['digest']}"
+    folder.mkdir(parents=True)
+    (folder / "r1.json").write_text(json.dumps(RECORD))
+    (folder.parent / "old~9999999999").mkdir()
+    (folder.parent / "old~9999999999" / "r1.json").write_text("{}")
+    flags = {"--study": json.dumps(STUDY), "--summary": results / "summary.csv", "--sheet": results / "runs.csv",
+             "--results": results, "--figures": results / "figures" / "speed.svg", "--command": "snakemake",
+             "--output": results / "report.html"}  # fmt: skip
+    words = [str(word) for pair in flags.items() for word in pair]
+    subprocess.run([sys.executable, str(ROOT / "scripts/make_report.py"), *words], check=True)
+    reader = Reader((results / "report.html").read_text())
+    for link in reader.values("href"):
+        assert (results / link).is_file(), link
+    assert f"records/local/{folder.name}/r1.json" in reader.values("href")

@@ -1,0 +1,154 @@
+"""Frames of tiny films, and what a network finds in them."""
+
+from fractions import Fraction
+from itertools import islice
+
+import av
+import numpy as np
+import pytest
+from film_example import FRAMES, HEIGHT, WIDTH, predicted, write_film
+
+from cotejo.errors import CotejoError
+from cotejo.tasks import video_masks
+from cotejo.tasks.video_frames import ENCODERS, Encoder, Preparer, blank_input, endless_frames, film_size, letterbox
+from cotejo.tasks.video_masks import detections, draw, planes
+from cotejo.tasks.video_stages import Film
+
+
+@pytest.fixture
+def film(tmp_path):
+    file = write_film(tmp_path / "a.mp4")
+    return Film([("a.mp4", file)], *film_size(file))
+
+
+# Frames
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(1280, 720, (640, 360, 0, 140)), (480, 640, (480, 640, 80, 0)), (64, 64, (640, 640, 0, 0))],
+)
+def test_a_frame_keeps_its_shape_in_the_middle_of_the_input(width, height, expected):
+    box = letterbox(width, height, 640)
+
+    assert (box.width, box.height, box.left, box.top) == expected
+
+
+def test_an_input_is_rgb_in_0_to_1_with_grey_around(film):
+    _, frame = next(film.frames(1))
+    image = blank_input(64)
+
+    Preparer(WIDTH, HEIGHT, 64).fill(frame, image)
+
+    assert image.shape == (1, 3, 64, 64)
+    assert image[0, :, 32, 48] == pytest.approx(np.array([200, 40, 90]) / 255, abs=0.03)
+    assert np.all(image[0, :, :8] == np.float32(114 / 255))
+    assert np.all(image[0, :, 56:] == np.float32(114 / 255))
+
+
+def test_films_follow_one_another_without_end_and_take_the_first_ones_size(tmp_path):
+    files = [("a", write_film(tmp_path / "a.mp4")), ("b", write_film(tmp_path / "b.mp4", 80, 32))]
+
+    frames = list(islice(endless_frames(files, WIDTH, HEIGHT, 1), 2 * FRAMES + 3))
+
+    assert [name for name, _ in frames] == ["a"] * FRAMES + ["b"] * FRAMES + ["a"] * 3
+    assert {(frame.width, frame.height, frame.format.name) for _, frame in frames} == {(WIDTH, HEIGHT, "yuv420p")}
+
+
+def test_an_odd_size_becomes_even(tmp_path):
+    file = write_film(tmp_path / "odd.mp4", 65, 49)
+
+    assert film_size(file) == (64, 48, Fraction(25))
+    _, frame = next(endless_frames([("odd", file)], 64, 48, 1))
+    assert frame.to_ndarray().shape == (72, 64)
+
+
+def test_a_file_without_video_is_named(tmp_path):
+    file = tmp_path / "sound.wav"
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        silence.rate = 8000
+        container.mux(stream.encode(silence))
+
+    with pytest.raises(CotejoError, match=r"sound\.wav: holds no video"):
+        film_size(file)
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_every_codec_writes_a_film_that_can_be_read(tmp_path, codec, film):
+    pictures = [frame.to_ndarray() for _, frame in islice(film.frames(1), FRAMES)]
+
+    with Encoder(tmp_path / "out.mkv", codec, WIDTH, HEIGHT, Fraction(25), 1) as encoder:
+        for picture in pictures:
+            encoder.write(picture)
+
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        written = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+    assert len(written) == FRAMES
+    assert np.abs(written[0].astype(int) - pictures[0]).mean() < 6
+
+
+def test_an_unknown_codec_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(CotejoError, match=r"libx265: unknown\. One of libx264, mpeg4, mjpeg"):
+        Encoder(tmp_path / "out.mkv", "libx265", WIDTH, HEIGHT, Fraction(25), 1)
+
+
+# Masks
+
+
+def test_detections_are_the_certain_ones_best_first_and_once_each():
+    found = detections(
+        predicted(
+            (20, 20, 10, 10, 0, 0.6),
+            (20, 21, 10, 10, 0, 0.9),  # the same object, more certain
+            (20, 20, 10, 10, 1, 0.7),  # there too, of another class
+            (50, 50, 8, 4, 1, 0.8),
+            (40, 10, 8, 4, 1, 0.2),  # uncertain
+        ),
+        masks=4,
+        confidence=0.25,
+    )
+
+    assert found.scores == pytest.approx([0.9, 0.8, 0.7])
+    assert list(found.classes) == [0, 1, 1]
+    assert found.boxes[1] == pytest.approx([46, 48, 54, 52])
+    assert found.coefficients.shape == (3, 4)
+
+
+def test_nothing_found_is_no_detection():
+    found = detections(np.zeros((1, 10, 8), np.float32), masks=4, confidence=0.25)
+
+    assert found.boxes.shape == (0, 4)
+    assert len(found.scores) == 0
+
+
+def test_a_mask_tints_inside_its_box_and_nowhere_else():
+    box = letterbox(WIDTH, HEIGHT, 64)  # eight rows of padding above
+    picture = np.full((HEIGHT * 3 // 2, WIDTH), 200, dtype=np.uint8)
+    found = detections(predicted((32, 32, 16, 16, 0, 0.9)), masks=4, confidence=0.25)
+    prototypes = np.ones((1, 4, 16, 16), np.float32)
+    prototypes[:, :, :, 8:] = -1  # inside on the left only
+
+    draw(picture, found, prototypes, box)
+
+    luma, *chroma = planes(picture)
+    changed = np.argwhere(luma != 200)
+    assert (changed.min(axis=0).tolist(), changed.max(axis=0)[0]) == ([16, 24], 31)
+    assert 30 <= changed.max(axis=0)[1] <= 33  # half the box, but for interpolation
+    y, u, v = video_masks.COLOURS[0]
+    assert luma[20, 26] == 100 + y // 2
+    assert [plane[10, 13] for plane in chroma] == [100 + u // 2, 100 + v // 2]
+    assert [int(plane[0, 0]) for plane in chroma] == [200, 200]
+
+
+def test_a_box_that_leaves_the_frame_is_cut_at_its_edge():
+    box = letterbox(WIDTH, HEIGHT, 64)
+    picture = np.full((HEIGHT * 3 // 2, WIDTH), 200, dtype=np.uint8)
+    found = detections(predicted((60, 60, 30, 30, 0, 0.9), (200, 200, 4, 4, 1, 0.8)), masks=4, confidence=0.25)
+
+    draw(picture, found, np.ones((1, 4, 16, 16), np.float32), box)
+
+    changed = np.argwhere(planes(picture)[0] != 200)
+    assert changed.max(axis=0).tolist() == [HEIGHT - 1, WIDTH - 1]
+    assert changed.min(axis=0).tolist() == [36, 44]

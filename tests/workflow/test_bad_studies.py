@@ -1,0 +1,93 @@
+"""Each kind of wrong study stops before any job, with one line naming file, key, value and remedy."""
+
+import pytest
+
+GOOD = "{name: video, model: yolov8n-seg, dataset: street-video, backend: openvino}"
+
+
+def study(runs: str = GOOD, figures: str = "[]", more: str = "") -> str:
+    return f"title: Wrong\ndefaults: {{weights: synthetic, scale: small}}\nruns: [{runs}]\nfigures: {figures}\n{more}"
+
+
+WRONG = {
+    "unknown key": (study(more="repeat: 6"), "repeat: 6: unknown key"),
+    "unknown setting": (
+        study(GOOD[:-1] + ", precison: fp32}"),
+        "runs[0].precison: 'fp32': unknown key. Did you mean 'precision'",
+    ),
+    "misspelt model": (
+        study(GOOD.replace("v8n-seg", "v8nseg")),
+        "runs[0].model: 'yolov8nseg': no entry of config/models.yaml. Did you mean 'yolov8n-seg'",
+    ),
+    "misspelt dataset": (
+        study(GOOD.replace("street", "stret")),
+        "runs[0].dataset: 'stret-video': no entry of config/datasets.yaml. Did you mean 'street-video'",
+    ),
+    "misspelt backend": (
+        study(GOOD.replace("openvino", "openvno")),
+        "runs[0].backend: 'openvno': no backend of that name. Did you mean 'openvino'",
+    ),
+    "bad core list": (study(GOOD[:-1] + ', cores: "0-"}'), "runs[0].cores: '0-': must be a number of CPUs"),
+    "core outside the machine": (study(GOOD[:-1] + ', cores: "0,4096"}'), "runs[0].cores: '0,4096'"),
+    "more cores than there are": (study(GOOD[:-1] + ", cores: 4096}"), "runs[0].cores: 4096"),
+    "duplicate run": (study(f"{GOOD}, {GOOD.replace('name: video', 'name: again')}"), "runs[1]: again_yolov8n-seg"),
+    "duplicate name": (study(f"{GOOD}, {GOOD}"), "runs[1].name: 'video': also the name of runs[0]"),
+    "empty axis": (study(GOOD[:-1] + ", precision: []}"), "runs[0].precision: []: an empty axis"),
+    "negative repeats": (study(GOOD[:-1] + ", repeats: -1}"), "runs[0].repeats: -1: must be at least 1"),
+    "wrong type": (study(GOOD[:-1] + ", duration_s: long}"), "runs[0].duration_s: 'long': must be a number, not text"),
+    "wrong precision for the backend": (study(GOOD[:-1] + ", precision: int4}"), "runs[0].precision: 'int4'"),
+    "backend that can't run the model": (
+        study(GOOD.replace("openvino", "openvino-genai")),
+        "runs[0].backend: 'openvino-genai': can't run yolov8n-seg",
+    ),
+    "data of the wrong kind": (
+        study(GOOD.replace("street-video", "prompts")),
+        "runs[0].dataset: 'prompts': holds prompts",
+    ),
+    "option of another task": (
+        study(GOOD[:-1] + ", new_tokens: 8}"),
+        "runs[0].new_tokens: 8: is no option of video-segmentation",
+    ),
+    "hub weights at small scale": (study(GOOD[:-1] + ", weights: hub}"), "runs[0].scale: 'small': published weights"),
+    "missing setting": (
+        study("{name: video, model: yolov8n-seg, backend: openvino}"),
+        "runs[0]: lacks the key 'dataset'",
+    ),
+    "value twice on an axis": (study(GOOD[:-1] + ", precision: [fp32, fp32]}"), "runs[0].precision[1]: 'fp32': twice"),
+    "bad name": (
+        study(GOOD.replace("name: video", "name: ../video")),
+        "runs[0].name: '../video': must be small letters",
+    ),
+    "no runs": (study(runs=""), "runs: []: must not be empty"),
+    "unknown kind of figure": (study(figures="[{kind: pie, name: a}]"), "figures[0].kind: 'pie': no kind of figure"),
+    "unknown option of a figure": (
+        study(figures="[{kind: stages, name: a, colour: red}]"),
+        "figures[0].colour: 'red': unknown key",
+    ),
+    "broken YAML": (study(more="x: [1"), "not valid YAML"),
+    "key given twice": (study(more="title: Again"), "key 'title' is given twice"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_study_stops_with_one_message(project, kind):
+    text, message = WRONG[kind]
+    (project.folder / "config/studies/wrong.yaml").write_text(text)
+    said = project.refusal("--config", "studies=[wrong]")
+    assert said.startswith("error: config/studies/wrong.yaml")
+    assert message in said
+    assert not list(project.folder.glob("results/wrong*"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("studies=[dmeo]", "studies: 'dmeo': there is no config/studies/dmeo.yaml. Did you mean 'demo'?"),
+        ("studies=demo", "studies: 'demo': must be a list, not text"),
+        ("overlay=smoek", "overlay: 'smoek': there is no config/overlays/smoek.yaml. Did you mean 'smoke'?"),
+        ("system=here", "system: 'here': there is no config/systems/here.yaml"),
+        ("study=[demo]", "study: ['demo']: unknown key. Did you mean 'studies'?"),
+    ],
+)
+def test_a_wrong_option_stops_with_one_message(project, argument, message):
+    assert message in project.refusal("--config", argument)

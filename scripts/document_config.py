@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cotejo import figures
+from cotejo import figures, tasks
 from cotejo.command import ROOT, run
 from cotejo.files import replacing
 from cotejo.schema import schema_of
@@ -40,10 +40,21 @@ def reference() -> str:
     parts = [INTRODUCTION]
     for name in SECTIONS:
         schema = schema_of(name)
+        if name == "run":
+            schema = with_task_defaults(schema)
         parts.append(f"## {schema['title']}\n\n{schema['description']}\n\n{table(schema)}")
         if name == "study":
             parts.extend(figure_sections())
     return "\n".join(parts)
+
+
+def with_task_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a run with the defaults that the tasks give their own options."""
+    options = {option: default for name in tasks.TASKS for option, default in tasks.task(name).OPTIONS.items()}
+    properties = {
+        key: rule | ({"default": options[key]} if key in options else {}) for key, rule in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
 
 
 def figure_sections() -> list[str]:

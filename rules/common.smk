@@ -9,10 +9,30 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from cotejo.code import ast_digest
 from cotejo.command import find_tools
+from cotejo.datasets.entries import check_source
 from cotejo.errors import CotejoError
 from cotejo.files import digest, sha256_of
 from cotejo.schema import load_yaml
 from cotejo.study import load_config, load_study
+
+RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
+SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
+
+
+def wanted_records(study, runs):
+    """The records that the study wants of some of its runs."""
+    return [
+        RECORD.format(results=study.results, system=run["system"], run=f"{run['id']}~{run['digest']}", repeat=repeat)
+        for run in runs
+        for repeat in range(1, run["repeats"] + 1)
+    ]
+
+
+def needs_dataset(study, dataset):
+    """Whether a data set that isn't there is needed for a record that isn't there."""
+    records = wanted_records(study, [run for run in study.runs if run["dataset"] == dataset])
+    return not Path("resources/datasets", dataset).exists() and not all(Path(path).exists() for path in records)
+
 
 try:
     config = load_config(config)
@@ -22,6 +42,10 @@ try:
     }
     MODELS = load_yaml(Path("config/models.yaml"), "models")
     DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
+    for dataset, entry in DATASETS.items():
+        # Only what is still to be measured needs its source: records copied from elsewhere are drawn without it.
+        if any(needs_dataset(study, dataset) for study in STUDIES.values()):
+            check_source(dataset, entry, Path("config/datasets.yaml"))
 except CotejoError as error:
     # Not raised on: Snakemake would put a traceback around a message that is meant to be read.
     print(f"error: {error}", file=sys.stderr)
@@ -36,9 +60,6 @@ PREPARE = 1_000_000
 RUNS = {(study.results, f"{run['id']}~{run['digest']}"): run for study in STUDIES.values() for run in study.runs}
 # The order of the runs within a round of repeats: drawn once, so that drift of the machine hits all runs alike.
 RANKS = {key: rank for rank, key in enumerate(random.Random(0).sample(sorted(RUNS), len(RUNS)))}
-
-RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
-SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
 
 
 wildcard_constraints:
@@ -81,14 +102,9 @@ def export_folder(run):
 def records_of(results):
     """A study's records: all that it wants of this system, and what lies there of others."""
     study = STUDIES[results]
-    wanted = [
-        RECORD.format(results=study.results, system=run["system"], run=f"{run['id']}~{run['digest']}", repeat=repeat)
-        for run in study.runs
-        for repeat in range(1, run["repeats"] + 1)
-    ]
     there = Path(f"results/{study.results}/records").glob("*/*/r*.json")
     others = [path.as_posix() for path in there if path.parts[-3] != config["system"]]
-    return wanted + sorted(path for path in others if not path.endswith(".samples.csv"))
+    return wanted_records(study, study.runs) + sorted(path for path in others if not path.endswith(".samples.csv"))
 
 
 def figure_of(wildcards):

@@ -89,6 +89,8 @@ def rows(schema: dict[str, Any], root: dict[str, Any], prefix: str = "") -> list
         found += inner(rule, root, f"{prefix}<name>")
     for form in schema.get("oneOf", []) + schema.get("anyOf", []):
         found += [row for row in rows(resolved(form, root), root, prefix) if row not in found]
+    for condition in schema.get("allOf", []):
+        found += rows(condition.get("then", {}), root, prefix)
     return found
 
 

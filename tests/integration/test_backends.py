@@ -107,7 +107,7 @@ def artefact(model_folder, export_folder):
 
 @pytest.fixture
 def do(tmp_path, datasets, model_folder, artefact):
-    """do(run, …): the finished process, worker.json and samples.csv of a run, by `python -m cotejo.worker` on two cores."""
+    """do(run, …): the finished process, worker.json and samples.csv of a run on two cores."""
 
     def done(run, start=("-m", "cotejo.worker")):
         model = model_folder(MODELS[run["architecture"]])
@@ -198,14 +198,15 @@ def test_llama_says_what_pytorch_says(name, artefact, model_folder, datasets):
 def test_whisper_hears_what_pytorch_hears(artefact, model_folder, datasets):
     folder = model_folder(MODELS["whisper"])
     clips = load_clips({}, datasets / "speech-recognition", folder)
-    transcripts = []
-    for name in ("pytorch", "openvino"):  # one after the other: openai-whisper holds one decoder at a time
-        engine = backend(name).load(settings(name, "whisper"), artefact(name, "whisper"), folder, 2)
-        transcripts.append([engine.transcribe(engine.prepare(clip.audio), 10) for clip in clips])
+    engines = [
+        backend(name).load(settings(name, "whisper"), artefact(name, "whisper"), folder, 2)
+        for name in ("openvino", "pytorch")
+    ]
 
-    expected, answered = ([transcript[:3] for transcript in each] for each in transcripts)
+    answered, expected = ([engine.transcribe(engine.prepare(c.audio), 10)[:3] for c in clips] for engine in engines)
+
     assert answered == expected
-    assert all(0 < transcript.decode_steps <= 10 for transcript in transcripts[1])
+    assert all(text and tokens and 0 < steps <= 10 for text, tokens, steps in answered)
 
 
 def test_genais_whisper_hears_windows_one_by_one(artefact, model_folder, datasets):
@@ -245,7 +246,7 @@ def test_an_engines_error_reaches_who_asks_for_the_outputs(artefact, model_folde
     engine.start(0, np.zeros((1, 3, 7, 7), np.float32))
     slot, _ = engine.completed()
 
-    with pytest.raises(Exception, match="(?i)invalid dimensions"):
+    with pytest.raises(Exception, match=r"(?i)invalid dimensions"):
         engine.outputs(slot)
 
 

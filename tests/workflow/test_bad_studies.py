@@ -91,3 +91,16 @@ def test_a_wrong_study_stops_with_one_message(project, kind):
 )
 def test_a_wrong_option_stops_with_one_message(project, argument, message):
     assert message in project.refusal("--config", argument)
+
+
+def test_missing_data_of_ones_own_stops_before_any_job(project):
+    project.edit("config/datasets.yaml", "path: config/datasets/prompts.jsonl", "path: /data/my prompts.jsonl")
+    said = project.refusal()
+    assert "config/datasets.yaml: prompts.source.path: /data/my prompts.jsonl: no such file or folder. Mend" in said
+
+
+def test_missing_data_is_no_matter_where_all_is_measured(project):
+    project.edit("config/datasets.yaml", "alsa/Front_Left.wav", "alsa/None.wav")
+    assert "None.wav: no such file or folder. These recordings come with the system package" in project.refusal()
+    project.finish()
+    assert "measure_process" not in project.jobs()

@@ -1,6 +1,8 @@
 """Speech recognition by openai-whisper's own decoding, on whatever computes its encoder and its decoder."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,14 +40,9 @@ class _Steps:
 
 
 class Transcriber:
-    """An engine of the speech task; `model` is a whisper.model.Whisper, and `inference` what runs its decoder.
-
-    One at a time in a process: openai-whisper finds the inference class by its name in its own module.
-    """
+    """An engine of the speech task; `model` is a whisper.model.Whisper, and `inference` what runs its decoder."""
 
     def __init__(self, model: Any, inference: type) -> None:
-        import whisper.decoding
-
         self._model = model
         self._steps = steps = _Steps()
 
@@ -55,13 +52,27 @@ class Transcriber:
                 steps.note()
                 return answer
 
-        whisper.decoding.PyTorchInference = Counted
+        self._inference = Counted
 
     def prepare(self, audio: np.ndarray) -> np.ndarray:
         return audio
 
     def transcribe(self, clip: np.ndarray, decode_tokens: int) -> Transcript:
         self._steps.clear()
-        result = self._model.transcribe(clip, sample_len=decode_tokens, **OPTIONS)
+        with _decoding_by(self._inference):
+            result = self._model.transcribe(clip, sample_len=decode_tokens, **OPTIONS)
         tokens_out = sum(len(segment["tokens"]) for segment in result["segments"])
         return Transcript(result["text"], tokens_out, self._steps.count, self._steps.first_s)
+
+
+@contextmanager
+def _decoding_by(inference: type) -> Iterator[None]:
+    """openai-whisper finds what runs its decoder by a name in its own module, and nowhere else."""
+    import whisper.decoding
+
+    own = whisper.decoding.PyTorchInference
+    whisper.decoding.PyTorchInference = inference
+    try:
+        yield
+    finally:
+        whisper.decoding.PyTorchInference = own

@@ -26,6 +26,16 @@ def entry_digest(entry: dict[str, Any]) -> str:
     return digest([entry, [sha256_of(path) for path in texts if path.is_file()]])
 
 
+def check_source(name: str, entry: dict[str, Any], datasets: Path) -> None:
+    """CotejoError where a file or folder that the entry names is missing, before any job would find that out."""
+    for key in ("path", "speak", "annotations", "images"):
+        named = entry["source"].get(key, [])
+        for path in [named] if isinstance(named, str) else named:
+            if not resolved(path).exists():
+                remedy = entry.get("if_missing", "Mend the path")
+                raise CotejoError(f"{shown(datasets)}: {name}.source.{key}: {path}: no such file or folder. {remedy}")
+
+
 def prepare(datasets: Path, name: str, output: Path) -> None:
     """Make the folder of one data set: its items as files, and dataset.json; an older folder is replaced.
 

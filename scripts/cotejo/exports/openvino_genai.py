@@ -5,14 +5,13 @@ Llama needs no format of its own for openvino-genai: the `openvino` one serves i
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cotejo.exports.ir import compiled, save_tokenizer, steps
 from cotejo.exports.ir import weights as weights
 from cotejo.exports.openvino_whisper import PROMPT
-from cotejo.exports.optimum import convert
+from cotejo.exports.optimum import INT8, convert
 
 PRECISIONS = {"whisper": ("fp32", "fp16", "int8")}
 ARCHITECTURES = tuple(PRECISIONS)
@@ -21,11 +20,22 @@ DISTRIBUTIONS = ("openvino", "openvino-tokenizers", "nncf", "optimum-intel", "op
 
 def export(model_folder: Path, output: Path, architecture: str, precision: str) -> None:
     """openvino_encoder_model.xml, openvino_decoder_model.xml, the feature extractor's settings and the tokenizer."""
-    from optimum.intel import OVModelForSpeechSeq2Seq
+    import torch
+    from optimum.exporters.openvino import main_export
+    from optimum.intel import OVConfig, OVModelForSpeechSeq2Seq
 
-    task = "automatic-speech-recognition-with-past"
-    compression: dict[str, Any] | None = {"bits": 8, "sym": False} if precision == "int8" else None
-    convert(OVModelForSpeechSeq2Seq, task, model_folder, output, precision, compression)
+    if precision == "int8":
+        convert(OVModelForSpeechSeq2Seq, model_folder, output, precision, INT8)
+    else:
+        main_export(
+            str(model_folder.absolute()),
+            output,
+            task="automatic-speech-recognition-with-past",
+            library_name="transformers",
+            ov_config=OVConfig(dtype=precision),  # without it the size of the model decides
+            model_loading_kwargs={"torch_dtype": torch.float32},
+            local_files_only=True,
+        )
     save_tokenizer(model_folder, output)
     shutil.copy2(model_folder / "preprocessor_config.json", output)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cotejo.exports.ir import compiled, save_tokenizer, steps
-from cotejo.exports.optimum import convert
+from cotejo.exports.optimum import INT8, convert
 from cotejo.files import read_json
 
 GROUPS = (128, 64, 32)
@@ -19,13 +19,13 @@ def export(model_folder: Path, output: Path, precision: str) -> None:
     """openvino_model.xml: input_ids, attention_mask, position_ids, beam_idx → logits; the KV cache is its state."""
     compression: dict[str, Any] | None = None
     if precision == "int8":
-        compression = {"bits": 8, "sym": False}
+        compression = INT8
     elif precision == "int4":
         group = group_size(read_json(model_folder / "config.json"))
         compression = {"bits": 4, "sym": False, "group_size": group, "ratio": 1.0}
     from optimum.intel import OVModelForCausalLM
 
-    convert(OVModelForCausalLM, "text-generation-with-past", model_folder, output, precision, compression)
+    convert(OVModelForCausalLM, model_folder, output, precision, compression)
     save_tokenizer(model_folder, output)
 
 

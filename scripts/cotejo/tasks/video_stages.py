@@ -59,11 +59,19 @@ class Film:
 
 @dataclass
 class Frame:
-    """A frame on its way: as decoded, as the picture that is drawn on and encoded, and the slot that works on it."""
+    """A frame on its way: as decoded, as the picture that is drawn on and encoded, and where it is worked on."""
 
     decoded: "VideoFrame"
     picture: np.ndarray
     sample: Sample
+    work: "Work"
+
+
+@dataclass
+class Work:
+    """The network's input that a frame fills, and the slot that works on it."""
+
+    image: np.ndarray
     slot: int = -1
 
 

@@ -12,6 +12,9 @@ from cotejo.files import digest
 SCRIPTS = ROOT / "scripts"
 PACKAGE = "cotejo"
 
+# What a task imports only to make metrics of samples, once all is measured: better statistics are no other measurement.
+AFTERWARDS = ("cotejo/tasks/latency.py", "cotejo/stats.py")
+
 # A package that imports one of its modules by a run's choice, and the run's key that names it.
 REGISTRIES = {"backends": "backend", "tasks": "task", "models": "architecture"}
 
@@ -35,7 +38,7 @@ def run_modules(run: Mapping[str, Any], start: str = "cotejo/worker.py", scripts
     waiting = [scripts / start]
     while waiting:
         path = waiting.pop()
-        if path in found:
+        if path in found or path.relative_to(scripts).as_posix() in AFTERWARDS:
             continue
         found.add(path)
         waiting += _imported(path, scripts)

@@ -17,7 +17,7 @@ from conftest import CATALOGUE, inline
 
 from cotejo import parity
 from cotejo.command import ROOT
-from cotejo.exports import EXPORTERS, exporter
+from cotejo.exports import EXPORTERS, exporter, make
 from cotejo.exports.weights import STORED_AS
 from cotejo.files import read_json, sha256_of, write_json
 from cotejo.models.synthetic import write_model
@@ -61,6 +61,35 @@ def test_every_export_agrees_with_pytorch(
         assert found["error"] > BOUNDS["fp32"], "weights of so few bits can't be this exact"
     if "logits" in found["errors"]:
         assert found["top1_agreement"] > (0.3 if precision == "int4" else 0.8)
+
+
+def test_half_precision_weights_are_exported_exactly(gate: Callable[..., Any], tmp_path: Path) -> None:
+    """What is stored in 16 bits and exported to fp16 loses nothing: not a weight, and not the rotary angles either,
+    which would show the more, the longer the prompt."""
+    entry = CATALOGUE["tinyllama-1.1b-chat"]
+    half = entry["small"] | {"torch_dtype": "float16", "num_hidden_layers": 2}
+    write_model(tmp_path / "model", "half", entry | {"small": half}, "small", seed=0, headers_only=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make, "isolated", inline)
+        make.make("openvino", tmp_path / "model", "fp16", tmp_path / "export")
+    found = gate(tmp_path / "model", tmp_path / "export", 1e-5)
+    assert (found["status"], found["message"]) == ("ok", None)
+
+
+def test_reference_of_half_precision_weights_computes_in_float32(tmp_path: Path) -> None:
+    import torch
+
+    from cotejo.models import llama
+
+    entry = CATALOGUE["tinyllama-1.1b-chat"]
+    half = entry["small"] | {"torch_dtype": "bfloat16", "num_hidden_layers": 2}
+    write_model(tmp_path / "model", "half", entry | {"small": half}, "small", seed=0, headers_only=False)
+    assert parity.stored_type(tmp_path / "model") == "bfloat16"
+    given = llama.parity_inputs(tmp_path / "model", seed=0)[-1]
+    wide = llama.reference_outputs(llama.load(tmp_path / "model", "float32"), given)["logits"]
+    model = parity.computing_in_float32(llama.load(tmp_path / "model", "bfloat16"))
+    np.testing.assert_array_equal(llama.reference_outputs(model, given)["logits"], wide)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
 
 
 def posing(export: Path, folder: Path, **claims: str) -> Path:
@@ -160,12 +189,12 @@ def test_commands_make_an_export_and_its_gate(model_folder: Folders, tmp_path: P
     assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["openvino-fp16", "parity.json"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_interrupted_export_leaves_nothing(number: int, model_folder: Folders, tmp_path: Path) -> None:
-    output = tmp_path / "exports" / "openvino-int8"
-    command = export_command("openvino", model_folder("tinyllama-1.1b-chat"), "int8", output)
+@pytest.mark.parametrize(("number", "begun"), [(signal.SIGTERM, ".scratch/*"), (signal.SIGINT, ".scratch")])
+def test_interrupted_export_leaves_nothing(number: int, begun: str, model_folder: Folders, tmp_path: Path) -> None:
+    output = tmp_path / "exports" / "openvino-fp32"
+    command = export_command("openvino", model_folder("yolov8n-seg"), "fp32", output)
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: any(output.parent.glob(".openvino-int8.*.tmp/.scratch")) and descendants(process.pid))
+        wait_until(lambda: any(output.parent.glob(f".openvino-fp32.*.tmp/{begun}")) and descendants(process.pid))
         children = descendants(process.pid)
         process.send_signal(number)
         assert process.wait(timeout=30) == 128 + number
@@ -238,6 +267,5 @@ def test_large_llama_is_not_silently_compressed(
 
     OVModelForCausalLM.from_pretrained(model, export=True, compile=False).save_pretrained(tmp_path / "default")
     assert {weight.type for weight in form.weights(tmp_path / "default")} == {"u8"}
-    for precision, kind in (("fp32", "f32"), ("fp16", "f16")):
-        form.export(model, tmp_path / precision, "llama", precision)
-        assert {weight.type for weight in form.weights(tmp_path / precision)} == {kind}
+    form.export(model, tmp_path / "fp16", "llama", "fp16")
+    assert {weight.type for weight in form.weights(tmp_path / "fp16")} == {"f16"}

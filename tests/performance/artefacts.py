@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from cotejo.command import ROOT
-from cotejo.files import read_json, remove, replacing, write_json
+from cotejo.files import read_json, remove, write_json
 
 YOLO, YOLO_EXPORT = "yolov8n-seg", "yolov8n-seg-openvino-fp32"
 LLAMA, LLAMA_EXPORT = "tinyllama", "tinyllama-openvino-int8"
@@ -18,10 +18,9 @@ FILM, PROMPT = "street-video", "prompt"
 
 @dataclass(frozen=True)
 class Film:
-    """The film, its frames as raw YUV for ffmpeg to encode, its size as ffmpeg writes it; and the one prompt."""
+    """The film, its size as ffmpeg writes it; and the one prompt."""
 
     file: Path
-    pictures: Path
     size: str
     frames: int
     prompt: str
@@ -32,7 +31,6 @@ class Film:
         (prompt,) = read_json(folder / PROMPT / "dataset.json")["items"]
         return cls(
             file=folder / FILM / item["file"],
-            pictures=folder / "film.yuv",
             size=f"{item['width']}x{item['height']}",
             frames=item["frames"],
             prompt=prompt["text"],
@@ -53,11 +51,6 @@ def make(folder: Path) -> None:
     manifest = read_json(folder / "prompts" / "dataset.json")
     # One prompt, so that both loops do the same however many requests they get done.
     write_json(folder / PROMPT / "dataset.json", manifest | {"items": manifest["items"][:1]})
-    film = Film.of(folder)
-    if not film.pictures.exists():
-        with replacing(film.pictures) as temporary:
-            decode = ["ffmpeg", "-v", "error", "-i", film.file, "-f", "rawvideo", "-pix_fmt", "yuv420p", temporary]
-            subprocess.run(decode, check=True)
 
 
 def _command(output: Path, name: str, *options: str | Path) -> None:

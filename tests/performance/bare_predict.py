@@ -13,6 +13,7 @@ from ultralytics import YOLO
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", required=True, help="an OpenVINO export, in a folder whose name ends in _openvino_model")
 parser.add_argument("--film", required=True)
+parser.add_argument("--confidence", type=float, required=True)
 parser.add_argument("--warmup-frames", type=int, required=True)
 parser.add_argument("--output", required=True, help="the folder to write the film into")
 arguments = parser.parse_args()
@@ -26,6 +27,7 @@ results = model.predict(
     name="predict",
     exist_ok=True,
     verbose=False,
+    conf=arguments.confidence,
 )
 begun = frames = 0
 for number, _ in enumerate(results, start=1):

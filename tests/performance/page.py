@@ -31,7 +31,7 @@ class Comparison:
 def table(comparisons: Sequence[Comparison]) -> str:
     """A Markdown table: medians of both sides, and the median of the ratios with the least and the greatest of them."""
     lines = [
-        "| Cotejo's | against | Cotejo | other | ratio | least–greatest | target | |",
+        "| Cotejo's | against | Cotejo | other | ratio | least to greatest | target | |",
         "|---|---|--:|--:|--:|--:|--:|---|",
     ]
     for each in comparisons:
@@ -39,7 +39,7 @@ def table(comparisons: Sequence[Comparison]) -> str:
         ours, theirs = (f"{statistics.median(side):.4g} {each.unit}" for side in (each.ours, each.theirs))
         lines.append(
             f"| {each.what} | {each.against} | {ours} | {theirs} | **{statistics.median(ratios):.3f}** "
-            f"| {min(ratios):.3f}–{max(ratios):.3f} | {'≤' if each.at_most else '≥'} {each.target:g} "
+            f"| {min(ratios):.3f} to {max(ratios):.3f} | {'≤' if each.at_most else '≥'} {each.target:g} "
             f"| {'met' if each.met() else '**missed**'} |"
         )
     return "\n".join(lines)

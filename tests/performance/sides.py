@@ -99,7 +99,7 @@ class Bench:
         }
 
     def benchmark_app(self, model: Path, *options: str) -> Finished:
-        """OpenVINO's own benchmark at its default, the throughput hint: asynchronous, streams and threads as it likes."""
+        """OpenVINO's own benchmark at its default, the throughput hint: asynchronous, in the streams it likes."""
         app = PYTHON.with_name("benchmark_app")
         return self.run(app, "-m", model, "-d", "CPU", "-hint", "throughput", "-infer_precision", "f32", *options)
 
@@ -124,9 +124,19 @@ def inference_cpu_s(bench: Bench, model: Path, few: int = 20, many: int = 220) -
 def decode_cpu_s(bench: Bench, film: Path, frames: int, times: int = 4) -> float:
     """CPU seconds that ffmpeg takes to decode one frame and do nothing with it."""
     done = bench.run(
-        "ffmpeg", "-v", "error", "-threads", str(bench.threads), "-stream_loop", str(times - 1), "-i", film, "-f", "null", "-"
+        "ffmpeg", "-v", "error", "-threads", str(bench.threads), "-stream_loop", str(times - 1), "-i", film,
+        "-f", "null", "-",
     )  # fmt: skip
     return done.cpu_s / (frames * times)
+
+
+def raw_pictures(bench: Bench, film: Path, frames: int, pictures: Path) -> Path:
+    """A film's first frames as raw YUV in a file."""
+    bench.run(
+        "ffmpeg", "-v", "error", "-y", "-i", film, "-frames:v", str(frames), "-f", "rawvideo", "-pix_fmt", "yuv420p",
+        pictures,
+    )  # fmt: skip
+    return pictures
 
 
 def encode_cpu_s(bench: Bench, pictures: Path, size: str, frames: int, codec: str, options: list[str]) -> float:
@@ -138,11 +148,11 @@ def encode_cpu_s(bench: Bench, pictures: Path, size: str, frames: int, codec: st
     return done.cpu_s / frames
 
 
-def bare_predict(bench: Bench, model: Path, film: Path, warmup_frames: int) -> dict[str, Any]:
+def bare_predict(bench: Bench, model: Path, film: Path, confidence: float, warmup_frames: int) -> dict[str, Any]:
     """`ultralytics predict`: {"frames_per_s", "file"}."""
     done = bench.run(
-        PYTHON, HERE / "bare_predict.py", "--model", model, "--film", film, "--warmup-frames", str(warmup_frames),
-        "--output", bench.folder / "output",
+        PYTHON, HERE / "bare_predict.py", "--model", model, "--film", film, "--confidence", str(confidence),
+        "--warmup-frames", str(warmup_frames), "--output", bench.folder / "output",
     )  # fmt: skip
     return _last_json(done)
 

@@ -111,3 +111,10 @@ def test_another_backend_is_another_set_of_modules(tmp_path):
 
 def test_this_package_can_be_digested():
     assert len(ast_digest(SCRIPTS.glob("cotejo/*.py"))) == 16
+
+
+def test_better_statistics_are_no_other_measurement() -> None:
+    run = {"backend": "openvino", "task": "text-generation", "architecture": "llama"}
+    modules = {path.relative_to(SCRIPTS).as_posix() for path in run_modules(run)}
+    assert "cotejo/tasks/text_generation.py" in modules
+    assert not modules & {"cotejo/stats.py", "cotejo/tasks/latency.py", "cotejo/summary.py"}

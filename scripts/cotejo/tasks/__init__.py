@@ -24,10 +24,13 @@ TASKS = {
 
 
 class Metric(NamedTuple):
-    """One number about one level, in the unit that its name also carries. `better` is "higher" or "lower"."""
+    """One number about one level, in the unit that its name also carries. `better` is "higher" or "lower".
+
+    No value where the samples can't carry one.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     better: str
 

@@ -1,4 +1,4 @@
-"""Percentiles of durations as metrics, each only where there are samples enough to tell it."""
+"""Percentiles of durations as metrics, each with a value only where there are samples enough to tell it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +18,5 @@ def latency_metrics(samples: "pd.DataFrame") -> list[Metric]:
 
 
 def percentile_metrics(name: str, values_s: "pd.Series", percentiles: Sequence[int]) -> list[Metric]:
-    """`<name>_p<q>_ms` of durations in seconds, without those below their sample floor."""
-    found = ((q, percentile_ms(values_s.to_numpy(), q)) for q in percentiles)
-    return [Metric(f"{name}_p{q}_ms", value, "ms", "lower") for q, value in found if value is not None]
+    """`<name>_p<q>_ms` of durations in seconds; without a value below their sample floor."""
+    return [Metric(f"{name}_p{q}_ms", percentile_ms(values_s.to_numpy(), q), "ms", "lower") for q in percentiles]

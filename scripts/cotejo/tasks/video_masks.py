@@ -1,5 +1,6 @@
 """What a YOLO segmentation network's outputs mean, drawn onto the frame that they were computed from."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,8 +54,6 @@ def draw(picture: np.ndarray, found: Detections, prototypes: np.ndarray, box: Le
     A mask is the sum of prototypes, float32 [1, masks, height, width], each times the object's coefficient; positive
     is inside (https://arxiv.org/abs/1904.02689).
     """
-    import cv2
-
     luma, *chroma = planes(picture)
     _, masks, rows, columns = prototypes.shape
     offset = np.array([box.left, box.top] * 2)
@@ -66,11 +65,10 @@ def draw(picture: np.ndarray, found: Detections, prototypes: np.ndarray, box: Le
         left, top, right, bottom = _around(placed * columns / box.size, rows, columns)
         patch = prototypes[0, :, top:bottom, left:right].reshape(masks, -1)
         logits = (coefficients @ patch).reshape(bottom - top, right - left)
-        inside = cv2.resize(logits, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR) > 0
         tint = COLOURS[kind % len(COLOURS)]
-        _blend(luma[y0:y1, x0:x1], inside, tint[0])
-        for plane, value in zip(chroma, tint[1:], strict=True):
-            _blend(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], inside[::2, ::2], value)
+        _tint([luma[y0:y1, x0:x1]], logits, tint[:1])
+        y0, x0, y1, x1 = y0 // 2, x0 // 2, y1 // 2, x1 // 2
+        _tint([plane[y0:y1, x0:x1] for plane in chroma], logits, tint[1:])
 
 
 def planes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -99,5 +97,11 @@ def _around(corners: np.ndarray, rows: int, columns: int) -> tuple[int, int, int
     return left, top, min(max(right, left + 1), columns), min(max(bottom, top + 1), rows)
 
 
-def _blend(plane: np.ndarray, inside: np.ndarray, value: int) -> None:
-    np.copyto(plane, (plane >> 1) + np.uint8(value >> 1), where=inside)
+def _tint(planes: Sequence[np.ndarray], logits: np.ndarray, values: Sequence[int]) -> None:
+    """Mix the values, half and half, into planes of one size wherever the mask stretched over them is positive."""
+    import cv2
+
+    height, width = planes[0].shape
+    inside = (cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR) > 0).view(np.uint8)
+    for plane, value in zip(planes, values, strict=True):
+        cv2.copyTo((plane >> 1) + np.uint8(value >> 1), inside, plane)

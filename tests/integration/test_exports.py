@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import CATALOGUE, inline
+from exporting import CATALOGUE, inline, make
 
 from cotejo import parity
 from cotejo.command import ROOT
-from cotejo.exports import EXPORTERS, exporter, make
+from cotejo.exports import EXPORTERS, exporter
 from cotejo.exports.weights import STORED_AS
 from cotejo.files import read_json, sha256_of, write_json
 from cotejo.models.synthetic import write_model
@@ -69,9 +69,7 @@ def test_half_precision_weights_are_exported_exactly(gate: Callable[..., Any], t
     entry = CATALOGUE["tinyllama-1.1b-chat"]
     half = entry["small"] | {"torch_dtype": "float16", "num_hidden_layers": 2}
     write_model(tmp_path / "model", "half", entry | {"small": half}, "small", seed=0, headers_only=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make, "isolated", inline)
-        make.make("openvino", tmp_path / "model", "fp16", tmp_path / "export")
+    make("openvino", tmp_path / "model", "fp16", tmp_path / "export")
     found = gate(tmp_path / "model", tmp_path / "export", 1e-5)
     assert (found["status"], found["message"]) == ("ok", None)
 

@@ -12,7 +12,7 @@ from cotejo.errors import CotejoError
 FORMATS = dict.fromkeys(("blip", "yolo"), "onnx")
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32",)
-DISTRIBUTIONS = ("onnxruntime-gpu", "numpy", "av")
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "numpy", "av")
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"]}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FRAMES_WAITING = 2  # between two stages: enough that neither starves, few enough that frames stay in the cache
+FRAMES_WAITING = 4  # between two stages: enough that neither starves, few enough that frames stay in the cache
 FRAMES_IN_MEMORY = 16  # prepared for inference alone
 
 

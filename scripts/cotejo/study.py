@@ -206,7 +206,7 @@ def _resolve(
     for key in sorted(options & set(settings) - set(task.OPTIONS)):
         raise wrong(key, f"is no option of {model['task']} ({', '.join(task.OPTIONS)}). Delete it")
 
-    return {
+    run = {
         **settings,
         **{option: settings.get(option, default) for option, default in task.OPTIONS.items()},
         "task": model["task"],
@@ -215,6 +215,12 @@ def _resolve(
         "model_digest": digest(_model_identity(model, settings)),
         "dataset_digest": entry_digest(dataset),
     }
+    if hasattr(backend, "check"):
+        try:
+            backend.check(run)
+        except CotejoError as error:
+            raise CotejoError(f"{shown(path)}: {key_text(place)}: {error}") from error
+    return run
 
 
 def _model_identity(model: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

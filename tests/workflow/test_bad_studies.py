@@ -40,6 +40,10 @@ WRONG = {
         study(GOOD.replace("openvino", "openvino-genai")),
         "runs[0].backend: 'openvino-genai': can't run yolov8n-seg",
     ),
+    "arithmetic the backend hasn't": (
+        study(GOOD.replace("openvino", "onnxruntime")[:-1] + ", compute_precision: bf16}"),
+        "runs[0]: compute_precision: bf16: onnxruntime computes in the model's own precision",
+    ),
     "data of the wrong kind": (
         study(GOOD.replace("street-video", "prompts")),
         "runs[0].dataset: 'prompts': holds prompts",

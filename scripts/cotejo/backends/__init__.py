@@ -4,6 +4,7 @@ A backend's module gives
 
 - `FORMATS`: {architecture it can run: format of the export it loads, None for the model's own folder};
 - `ARCHITECTURES`: the keys of FORMATS; `PRECISIONS` of the weights it can load;
+- `check(run)`, only where some settings don't go together: raises the CotejoError that says which;
 - `DISTRIBUTIONS`: the packages whose versions a record holds;
 - `load(run, artefact, model_folder, threads)`: an engine for the run's architecture. What it must be able to do is
   written in the run's task; every engine has `properties()`, what the runtime made of its settings.

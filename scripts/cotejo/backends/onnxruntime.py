@@ -11,10 +11,20 @@ from cotejo.errors import CotejoError
 
 FORMATS = dict.fromkeys(("blip", "yolo"), "onnx")
 ARCHITECTURES = tuple(FORMATS)
-PRECISIONS = ("fp32",)
+PRECISIONS = ("fp32", "fp16")
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "numpy", "av")
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"]}
+
+
+def check(run: Mapping[str, Any]) -> None:
+    """CotejoError unless the arithmetic asked for is that of the model, which ONNX Runtime keeps to on a CPU."""
+    own = {"fp32": "f32", "fp16": "f16"}[run["precision"]]
+    if run["compute_precision"] not in (own, "device-default"):
+        raise CotejoError(
+            f"compute_precision: {run['compute_precision']}: onnxruntime computes in the model's own precision on a "
+            f"CPU. Use {own} or device-default"
+        )
 
 
 def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: int) -> "Blip | Yolo":
@@ -25,11 +35,6 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
 def _session(run: Mapping[str, Any], model: Path, threads: int) -> Any:
     from onnxruntime import InferenceSession, SessionOptions
 
-    if run["compute_precision"] not in ("f32", "device-default"):
-        raise CotejoError(
-            f"compute_precision: {run['compute_precision']}: onnxruntime computes in the model's own precision on a "
-            "CPU. Use f32 or device-default"
-        )
     options = SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -24,15 +24,10 @@ WEIGHTS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 COMPUTE = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
-def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: int) -> Any:
-    """`artefact` is the model's folder. Weights in the run's precision, computing in its compute precision."""
-    import torch
-
-    torch.set_num_threads(threads)
-    weights = WEIGHTS[run["precision"]]
-    compute = COMPUTE.get(run["compute_precision"], weights)
-    kind = run["architecture"]
-    if kind == "whisper" and (weights, compute) != ("float32", "float32"):
+def check(run: Mapping[str, Any]) -> None:
+    """CotejoError where the run's weights and its arithmetic don't go together here."""
+    weights, compute = precisions(run)
+    if run["architecture"] == "whisper" and (weights, compute) != ("float32", "float32"):
         raise CotejoError(
             f"precision: {run['precision']}, compute_precision: {run['compute_precision']}: openai-whisper computes in "
             "fp32 on a CPU. Use precision fp32 with f32 or device-default"
@@ -41,6 +36,21 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
         raise CotejoError(
             f"compute_precision: f32: PyTorch can't compute in f32 on weights of {run['precision']}. Use precision fp32"
         )
+
+
+def precisions(run: Mapping[str, Any]) -> tuple[str, str]:
+    """torch's names of the data types that the weights are held in and that is computed in."""
+    weights = WEIGHTS[run["precision"]]
+    return weights, COMPUTE.get(run["compute_precision"], weights)
+
+
+def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: int) -> Any:
+    """`artefact` is the model's folder. Weights in the run's precision, computing in its compute precision."""
+    import torch
+
+    torch.set_num_threads(threads)
+    weights, compute = precisions(run)
+    kind = run["architecture"]
     model = architecture(kind).load(artefact, weights)
     computing = Computing(weights, compute, threads)
     match kind:

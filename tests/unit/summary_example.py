@@ -11,7 +11,8 @@ from cotejo.summary import COLUMNS
 NAN = float("nan")
 BLANK: dict[str, Any] = {
     "study": "demo", "run": "text_openvino_int8", "digest": "0123456789", "name": "text",
-    "model": "tinyllama-1.1b-chat", "architecture": "llama", "task": "text-generation", "weights": "synthetic", "scale": "small", "dataset": "prompts",
+    "model": "tinyllama-1.1b-chat",
+    "architecture": "llama", "task": "text-generation", "weights": "synthetic", "scale": "small", "dataset": "prompts",
     "backend": "openvino", "precision": "int8", "compute_precision": "f32", "device": "cpu", "cores": "all",
     "system": "local", "cpus": 2.0, "level": "", "metric": "", "unit": "", "better": "", "median": NAN, "low": NAN,
     "high": NAN, "values": "", "repeats": NAN, "attempts": 6.0, "failures": 0.0, "requests": NAN,

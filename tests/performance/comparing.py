@@ -127,7 +127,7 @@ def comparisons(sides: Sides) -> list[Comparison]:
     ) -> Comparison:
         return Comparison(what, against, unit, sides[ours], sides[theirs], target, most)
 
-    fps, video, predict = "frames/s", "video end to end, H.264", "`ultralytics predict`²"
+    fps, video = "frames/s", "video end to end, H.264"
     return [
         pair("YOLOv8n-seg, inference alone", "inference", "`benchmark_app`", "benchmark_app", fps, 0.98),
         pair(f"{video}, nothing found", "end to end, nothing drawn", "its bound¹", "bound, nothing drawn", fps, 0.9),

@@ -11,7 +11,7 @@ from film_example import FRAMES, HEIGHT, WIDTH, predicted, write_film
 from cotejo.errors import CotejoError
 from cotejo.tasks import video_masks
 from cotejo.tasks.video_frames import ENCODERS, Encoder, Preparer, blank_input, endless_frames, film_size, letterbox
-from cotejo.tasks.video_masks import detections, draw, planes
+from cotejo.tasks.video_masks import chroma, detections, draw
 from cotejo.tasks.video_stages import Film
 
 
@@ -123,32 +123,41 @@ def test_nothing_found_is_no_detection():
     assert len(found.scores) == 0
 
 
-def test_a_mask_tints_inside_its_box_and_nowhere_else():
-    box = letterbox(WIDTH, HEIGHT, 64)  # eight rows of padding above
-    picture = np.full((HEIGHT * 3 // 2, WIDTH), 200, dtype=np.uint8)
+def drawn(found, prototypes):
+    """Where U differs from grey after drawing on a grey frame, as rows and columns of the chroma planes."""
+    picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, dtype=np.uint8)
+
+    draw(picture, found, prototypes, letterbox(WIDTH, HEIGHT, 64))  # eight rows of padding above
+
+    assert (picture[:HEIGHT] == 128).all()  # brightness is left
+    return np.argwhere(chroma(picture)[0] != 128), picture
+
+
+def test_a_mask_colours_inside_its_box_and_nowhere_else():
     found = detections(predicted((32, 32, 16, 16, 0, 0.9)), masks=4, confidence=0.25)
     prototypes = np.ones((1, 4, 16, 16), np.float32)
     prototypes[:, :, :, 8:] = -1  # inside on the left only
 
-    draw(picture, found, prototypes, box)
+    changed, picture = drawn(found, prototypes)
 
-    luma, *chroma = planes(picture)
-    changed = np.argwhere(luma != 200)
-    assert (changed.min(axis=0).tolist(), changed.max(axis=0)[0]) == ([16, 24], 31)
-    assert 30 <= changed.max(axis=0)[1] <= 33  # half the box, but for interpolation
-    y, u, v = video_masks.COLOURS[0]
-    assert luma[20, 26] == 100 + y // 2
-    assert [plane[10, 13] for plane in chroma] == [100 + u // 2, 100 + v // 2]
-    assert [int(plane[0, 0]) for plane in chroma] == [200, 200]
+    assert changed.min(axis=0).tolist() == [8, 12]
+    assert changed.max(axis=0)[0] == 15
+    assert 14 <= changed.max(axis=0)[1] <= 16  # half the box, but for interpolation
+    assert tuple(int(plane[10, 13]) for plane in chroma(picture)) == video_masks.HUES[0]
 
 
 def test_a_box_that_leaves_the_frame_is_cut_at_its_edge():
-    box = letterbox(WIDTH, HEIGHT, 64)
-    picture = np.full((HEIGHT * 3 // 2, WIDTH), 200, dtype=np.uint8)
     found = detections(predicted((60, 60, 30, 30, 0, 0.9), (200, 200, 4, 4, 1, 0.8)), masks=4, confidence=0.25)
 
-    draw(picture, found, np.ones((1, 4, 16, 16), np.float32), box)
+    changed, _ = drawn(found, np.ones((1, 4, 16, 16), np.float32))
 
-    changed = np.argwhere(planes(picture)[0] != 200)
-    assert changed.max(axis=0).tolist() == [HEIGHT - 1, WIDTH - 1]
-    assert changed.min(axis=0).tolist() == [36, 44]
+    assert changed.max(axis=0).tolist() == [HEIGHT // 2 - 1, WIDTH // 2 - 1]
+    assert changed.min(axis=0).tolist() == [18, 22]
+
+
+def test_where_two_masks_overlap_the_more_certain_one_is_seen():
+    found = detections(predicted((32, 32, 20, 20, 1, 0.6), (32, 32, 20, 20, 0, 0.9)), masks=4, confidence=0.25)
+
+    _, picture = drawn(found, np.ones((1, 4, 16, 16), np.float32))
+
+    assert tuple(int(plane[12, 16]) for plane in chroma(picture)) == video_masks.HUES[0]

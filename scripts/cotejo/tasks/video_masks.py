@@ -1,6 +1,5 @@
 """What a YOLO segmentation network's outputs mean, drawn onto the frame that they were computed from."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +9,8 @@ from cotejo.tasks.video_frames import Letterbox
 OVERLAP = 0.7  # of two boxes of one class above which the less certain one is dropped, as in ultralytics' predict
 MOST = 300  # detections of a frame
 
-# Y, U and V of a dozen hues, a third of the circle apart from one class to the next.
-COLOURS = [
-    (128, round(128 + 96 * np.cos(angle)), round(128 + 96 * np.sin(angle)))
-    for angle in (np.arange(12) * 5 % 12) * np.pi / 6
-]
+# U and V of a dozen hues, five twelfths of the circle apart from one class to the next.
+HUES = [(round(128 + 80 * np.cos(angle)), round(128 + 80 * np.sin(angle))) for angle in np.arange(12) * 5 * np.pi / 6]
 
 
 class Detections(NamedTuple):
@@ -49,45 +45,38 @@ def detections(predictions: np.ndarray, masks: int, confidence: float) -> Detect
 
 
 def draw(picture: np.ndarray, found: Detections, prototypes: np.ndarray, box: Letterbox) -> None:
-    """Tint each object's mask on a frame, uint8 [height * 3 / 2, width] in YUV 4:2:0, the most certain one on top.
+    """Give each object its class's hue on a frame, uint8 [height * 3 / 2, width] in YUV 4:2:0; the most certain wins.
 
     A mask is the sum of prototypes, float32 [1, masks, height, width], each times the object's coefficient; positive
-    is inside (https://arxiv.org/abs/1904.02689).
+    is inside (https://arxiv.org/abs/1904.02689). The frame's brightness is left, so that what was seen can still be.
     """
-    luma, *chroma = planes(picture)
+    import cv2
+
+    planes = chroma(picture)
+    height, width = planes[0].shape
     _, masks, rows, columns = prototypes.shape
     offset = np.array([box.left, box.top] * 2)
+    scale = 2 * box.scale  # of a pixel of the chroma planes
     for corners, kind, coefficients in reversed(list(zip(found.boxes, found.classes, found.coefficients, strict=True))):
-        x0, y0, x1, y1 = _even_inside((corners - offset) / box.scale, luma.shape)
+        x0, y0, x1, y1 = (round(float(value)) for value in (corners - offset) / scale)
+        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
         if x1 <= x0 or y1 <= y0:
             continue
-        placed = np.array([x0, y0, x1, y1]) * box.scale + offset
+        placed = np.array([x0, y0, x1, y1]) * scale + offset
         left, top, right, bottom = _around(placed * columns / box.size, rows, columns)
         patch = prototypes[0, :, top:bottom, left:right].reshape(masks, -1)
         logits = (coefficients @ patch).reshape(bottom - top, right - left)
-        tint = COLOURS[kind % len(COLOURS)]
-        _tint([luma[y0:y1, x0:x1]], logits, tint[:1])
-        y0, x0, y1, x1 = y0 // 2, x0 // 2, y1 // 2, x1 // 2
-        _tint([plane[y0:y1, x0:x1] for plane in chroma], logits, tint[1:])
+        inside = (cv2.resize(logits, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR) > 0).view(np.uint8)
+        for plane, value in zip(planes, HUES[kind % len(HUES)], strict=True):
+            cv2.copyTo(np.full_like(inside, value), inside, plane[y0:y1, x0:x1])
 
 
-def planes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Views of a YUV 4:2:0 picture's Y [height, width], U and V [height / 2, width / 2]."""
+def chroma(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Views of a YUV 4:2:0 picture's U and V, [height / 2, width / 2] each."""
     height, width = picture.shape[0] * 2 // 3, picture.shape[1]
-    flat, pixels = picture.reshape(-1), height * width
-    half = (height // 2, width // 2)
-    return (
-        flat[:pixels].reshape(height, width),
-        flat[pixels : pixels * 5 // 4].reshape(half),
-        flat[pixels * 5 // 4 :].reshape(half),
-    )
-
-
-def _even_inside(corners: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Corners as even whole numbers inside a picture of this shape, so that they fall on chroma pixels too."""
-    height, width = shape
-    x0, y0, x1, y1 = (round(float(value) / 2) * 2 for value in corners)
-    return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    colours = picture.reshape(-1)[height * width :]
+    u, v = colours.reshape(2, height // 2, width // 2)
+    return u, v
 
 
 def _around(corners: np.ndarray, rows: int, columns: int) -> tuple[int, int, int, int]:
@@ -95,13 +84,3 @@ def _around(corners: np.ndarray, rows: int, columns: int) -> tuple[int, int, int
     left, top = (int(np.clip(value, 0, most - 1)) for value, most in zip(corners[:2], (columns, rows), strict=True))
     right, bottom = (int(np.ceil(value)) for value in corners[2:])
     return left, top, min(max(right, left + 1), columns), min(max(bottom, top + 1), rows)
-
-
-def _tint(planes: Sequence[np.ndarray], logits: np.ndarray, values: Sequence[int]) -> None:
-    """Mix the values, half and half, into planes of one size wherever the mask stretched over them is positive."""
-    import cv2
-
-    height, width = planes[0].shape
-    inside = (cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR) > 0).view(np.uint8)
-    for plane, value in zip(planes, values, strict=True):
-        cv2.copyTo((plane >> 1) + np.uint8(value >> 1), inside, plane)

@@ -33,11 +33,14 @@ def run(main: Callable[[], None], online: bool = False) -> NoReturn:
     """Run a command: exit 0, or 1 with one line on standard error for a CotejoError, or 128 + signal.
 
     With `online` the model hub stays as reachable as the user's environment leaves it; no other command may touch it.
-    SIGTERM is turned into SystemExit so that `finally` blocks stop what the command has started.
+    SIGTERM and SIGHUP are turned into SystemExit so that `finally` blocks stop what the command has started; `nohup`
+    keeps its meaning.
     """
     os.environ.update({name: value for name, value in OFFLINE.items() if not (online and name in HUB)})
     find_tools()
     signal.signal(signal.SIGTERM, _exit)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _exit)
     try:
         main()
     except CotejoError as error:

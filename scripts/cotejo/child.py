@@ -29,11 +29,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended. `exit_code` is minus the signal where one ended it; CPU times are summed over the CPUs.
-
-    `foreign_cpu_s` is what anything else used of the child's CPUs, and `steal_s` what the hypervisor took of them;
-    None where the kernel does not tell.
-    """
+    """How a child ended. `exit_code` is minus the signal where one ended it; `cpu_s` is summed over the CPUs."""
 
     exit_code: int
     timed_out: bool
@@ -41,8 +37,6 @@ class Ending:
     last_line: str
     wall_s: float
     cpu_s: float
-    foreign_cpu_s: float | None
-    steal_s: float | None
 
 
 def child_environment(threads: int, python_path: Path, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -66,7 +60,7 @@ def run_child(
     itself killed, the kernel kills the child.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    kills_before, busy_before, cpu_before = cgroup.oom_kills(), _busy_s(watch.expected), _children_cpu_s()
+    kills_before, cpu_before = cgroup.oom_kills(), _children_cpu_s()
     with log.open("wb") as stream, _nothing_left() as started, _aside(watch.expected) as step_aside:
         start_s = time.monotonic()
         parent = os.getpid()
@@ -77,37 +71,33 @@ def run_child(
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=lambda: _die_with(parent),
+            preexec_fn=lambda: _measured_of(parent),
         )
         started.append(process)
         _await_pin(process, pin[0])
         step_aside()
         timed_out = not _watched(process, watch, start_s + timeout_s)
     wall_s = time.monotonic() - start_s
-    cpu_s = _children_cpu_s() - cpu_before
-    busy_after = _busy_s(watch.expected)
-    used = (
-        None
-        if busy_before is None or busy_after is None
-        else [b - a for a, b in zip(busy_before, busy_after, strict=True)]
-    )
     return Ending(
         exit_code=process.returncode,
         timed_out=timed_out,
         oom_killed=cgroup.oom_kills() > kills_before,
         last_line=_last_line(log),
         wall_s=wall_s,
-        cpu_s=cpu_s,
-        foreign_cpu_s=max(0.0, used[0] - cpu_s) if used else None,
-        steal_s=used[1] if used else None,
+        cpu_s=_children_cpu_s() - cpu_before,
     )
 
 
-def _die_with(parent: int) -> None:
-    """In the child, before it becomes the command: die with the parent, and be what the kernel kills for memory."""
+def die_with(parent: int) -> None:
+    """In a child, before it becomes its command: have the kernel kill it when the parent ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the call
         os._exit(1)
+
+
+def _measured_of(parent: int) -> None:
+    """In the child, before it becomes the command: die with the parent, and be what the kernel kills for memory."""
+    die_with(parent)
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as adjustment:  # noqa: PTH123 (between fork and exec)
         adjustment.write("1000")
 
@@ -178,22 +168,8 @@ def _nothing_left() -> Iterator[list[subprocess.Popen[bytes]]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-def _busy_s(cpus: frozenset[int]) -> tuple[float, float] | None:
-    """The CPU seconds used and stolen on these CPUs since the machine started; None where /proc does not list them."""
-    tick_s = 1 / os.sysconf("SC_CLK_TCK")
-    busy_s = steal_s = 0.0
-    listed = set()
-    for line in Path("/proc/stat").read_text().splitlines():
-        name, *ticks = line.split()
-        if name[:3] == "cpu" and name[3:].isdigit() and int(name[3:]) in cpus and len(ticks) >= 8:
-            listed.add(int(name[3:]))
-            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
-            busy_s += (user + nice + system + irq + softirq) * tick_s
-            steal_s += steal * tick_s
-    return (busy_s, steal_s) if listed == cpus else None
-
-
 def _children_cpu_s() -> float:
+    """Of the children that have been waited for: not of the sampler, which is waited for later."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

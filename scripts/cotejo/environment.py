@@ -1,19 +1,25 @@
 """What a measurement ran on: probed facts, and the key that keeps unlike measurements apart."""
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
-from collections.abc import Iterable
+import sysconfig
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, cgroup
+from cotejo import affinity, cgroup, nvml
 from cotejo.affinity import Topology
 from cotejo.command import ROOT
 from cotejo.files import sha256_of
 
 # What decides how a measurement comes out; a study or a document changed beside it does not.
 CODE = ("Snakefile", "rules", "scripts", "envs")
+
+# NVML's numbers of who may compute on a GPU.
+COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 
 
 def facts(root: Path = ROOT) -> dict[str, Any]:
@@ -30,18 +36,25 @@ def machine_facts(sys: Path = Path("/sys"), proc: Path = Path("/proc")) -> dict[
     return {
         "hostname": platform.node(),
         "cpu": _cpu_model(cpuinfo, sys),
+        "microcode": cpuinfo.get("microcode"),
         "architecture": platform.machine(),
         "sockets": len({place.socket for place in topology.values()}),
         "cores": len({place.core for place in topology.values()}),
         "threads": len(topology),
         "smt": len({place.core for place in topology.values()}) < len(topology),
         "numa_nodes": len({place.node for place in topology.values()}),
+        "numa_balancing": _flag(proc / "sys" / "kernel" / "numa_balancing"),
+        "frequency_driver": _over_cpus(limits, topology, "scaling_driver"),
         "governor": _over_cpus(limits, topology, "scaling_governor"),
+        "energy_preference": _over_cpus(limits, topology, "energy_performance_preference"),
         "frequency_min_mhz": _mhz(_over_cpus(limits, topology, "scaling_min_freq")),
         "frequency_max_mhz": _mhz(_over_cpus(limits, topology, "scaling_max_freq")),
         "turbo": _turbo(limits),
+        "power_limit_w": _power_limit_w(sys / "class" / "powercap"),
+        "mitigations": _mitigations(limits / "vulnerabilities"),
         "memory_mib": int(memory["MemTotal"]) >> 10,
         "swap_mib": int(memory["SwapTotal"]) >> 10,
+        "huge_pages": _chosen(sys / "kernel" / "mm" / "transparent_hugepage" / "enabled"),
         "cgroup_memory_mib": cgroup.memory_limit_mib(proc, sys / "fs" / "cgroup"),
         "cgroup_cpus": cgroup.cpu_limit(proc, sys / "fs" / "cgroup"),
         "kernel": platform.release(),
@@ -83,6 +96,31 @@ def _turbo(folder: Path) -> bool | None:
     return boost == "1" if boost else None
 
 
+def _power_limit_w(folder: Path) -> float | None:
+    """What the packages may draw together for long, in watts, by the kernel's RAPL interface."""
+    packages = [zone for zone in folder.glob("intel-rapl:*") if _text(zone / "name").startswith("package")]
+    limits_uw = [_text(zone / "constraint_0_power_limit_uw") for zone in packages]
+    known = limits_uw and all(limit.isdigit() for limit in limits_uw)
+    return sum(int(limit) for limit in limits_uw) / 1e6 if known else None
+
+
+def _mitigations(folder: Path) -> dict[str, str] | None:
+    """Of each vulnerability that the CPU has, what the kernel does about it."""
+    told = {file.name: _text(file) for file in sorted(folder.glob("*"))}
+    return {name: text for name, text in told.items() if text != "Not affected"} if told else None
+
+
+def _chosen(file: Path) -> str | None:
+    """The one that the kernel brackets: "always [madvise] never"."""
+    chosen = re.search(r"\[(.+?)\]", _text(file))
+    return chosen[1] if chosen else None
+
+
+def _flag(file: Path) -> bool | None:
+    text = _text(file)
+    return text != "0" if text else None
+
+
 def _os_name() -> str:
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
@@ -104,50 +142,68 @@ def _virtualisation(cpuinfo: dict[str, str], sys: Path) -> str:
 
 def gpu_facts() -> list[dict[str, Any]]:
     """The NVIDIA GPUs, by their driver's own library; none without a driver, and None for what a GPU does not tell."""
-    try:
-        import pynvml
-    except ImportError:
-        return []
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
+    with nvml.gpus() as handles:
+        return [_gpu(handle) for handle in handles]
 
-    def ask(question: Any, *arguments: Any) -> Any:
-        try:
-            return question(*arguments)
-        except pynvml.NVMLError:
-            return None
 
-    def gpu(index: int) -> dict[str, Any]:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        memory = ask(pynvml.nvmlDeviceGetMemoryInfo, handle)
-        power_limit_mw = ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
-        persistence = ask(pynvml.nvmlDeviceGetPersistenceMode, handle)
-        mig = ask(pynvml.nvmlDeviceGetMigMode, handle)
-        return {
-            "name": ask(pynvml.nvmlDeviceGetName, handle),
-            "uuid": ask(pynvml.nvmlDeviceGetUUID, handle),
-            "driver": ask(pynvml.nvmlSystemGetDriverVersion),
-            "memory_mib": memory and memory.total >> 20,
-            "sm_clock_mhz": ask(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
-            "sm_clock_max_mhz": ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
-            "memory_clock_max_mhz": ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
-            "power_limit_w": power_limit_mw and power_limit_mw / 1000,
-            "persistence": None if persistence is None else bool(persistence),
-            "mig": None if mig is None else bool(mig[0]),
-        }
+def _gpu(handle: Any) -> dict[str, Any]:
+    ask = nvml.ask
+    sm, memory = nvml.SM_CLOCK, nvml.MEMORY_CLOCK
+    total = ask("nvmlDeviceGetMemoryInfo", handle)
+    cuda = ask("nvmlSystemGetCudaDriverVersion")
+    ecc, mig = ask("nvmlDeviceGetEccMode", handle), ask("nvmlDeviceGetMigMode", handle)
+    return {
+        "name": ask("nvmlDeviceGetName", handle),
+        "uuid": ask("nvmlDeviceGetUUID", handle),
+        "driver": ask("nvmlSystemGetDriverVersion"),
+        "cuda": cuda and f"{cuda // 1000}.{cuda % 1000 // 10}",
+        "vbios": ask("nvmlDeviceGetVbiosVersion", handle),
+        "memory_mib": total and total.total >> 20,
+        "ecc": None if ecc is None else bool(ecc[0]),
+        "sm_clock_mhz": ask("nvmlDeviceGetClockInfo", handle, sm),
+        "sm_clock_max_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, sm),
+        "sm_clock_application_mhz": ask("nvmlDeviceGetApplicationsClock", handle, sm),
+        "memory_clock_mhz": ask("nvmlDeviceGetClockInfo", handle, memory),
+        "memory_clock_max_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, memory),
+        "memory_clock_application_mhz": ask("nvmlDeviceGetApplicationsClock", handle, memory),
+        "power_limit_w": _watts(ask("nvmlDeviceGetEnforcedPowerLimit", handle)),
+        "power_limit_default_w": _watts(ask("nvmlDeviceGetPowerManagementDefaultLimit", handle)),
+        "pcie_generation": ask("nvmlDeviceGetCurrPcieLinkGeneration", handle),
+        "pcie_generation_max": ask("nvmlDeviceGetMaxPcieLinkGeneration", handle),
+        "pcie_width": ask("nvmlDeviceGetCurrPcieLinkWidth", handle),
+        "pcie_width_max": ask("nvmlDeviceGetMaxPcieLinkWidth", handle),
+        "compute_mode": COMPUTE_MODES.get(ask("nvmlDeviceGetComputeMode", handle)),
+        "persistence": _yes(ask("nvmlDeviceGetPersistenceMode", handle)),
+        "mig": None if mig is None else bool(mig[0]),
+    }
 
-    try:
-        return [gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    finally:
-        pynvml.nvmlShutdown()
+
+def _watts(milliwatts: int | None) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _yes(mode: int | None) -> bool | None:
+    return None if mode is None else bool(mode)
 
 
 def software_facts(root: Path = ROOT) -> dict[str, Any]:
-    """Python's version and the digest of the lock file that the environment was installed from."""
+    """Python and the C library, the lock file that the environment was made from, and what it really holds now."""
     lock = root / "envs" / "main.txt"
-    return {"python": platform.python_version(), "lock_digest": sha256_of(lock) if lock.is_file() else None}
+    return {
+        "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "lock_digest": sha256_of(lock) if lock.is_file() else None,
+        "installed_digest": _installed_digest({Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}),
+    }
+
+
+def _installed_digest(folders: Iterable[Path]) -> str:
+    """The SHA-256 of the sorted names and versions of the packages in these folders, as their metadata's folders say.
+
+    The names alone: to read what they hold takes a second, and each record's list would be longer than all its rest.
+    """
+    installed = sorted({entry.name for folder in folders for entry in folder.glob("*.dist-info")})
+    return hashlib.sha256("\n".join(installed).encode()).hexdigest()
 
 
 def git_revision(root: Path = ROOT) -> str | None:
@@ -168,7 +224,7 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()
 
 
-def merge_key(record: dict[str, Any]) -> dict[str, Any]:
+def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
     """What two records of one run must share before their numbers may be merged (the host's name is not in it)."""
     environment = record["environment"]
     return {

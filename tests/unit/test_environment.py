@@ -1,18 +1,23 @@
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 from record_example import RECORD, changed
 
 from cotejo import affinity
+from cotejo.code import ast_digest
 from cotejo.environment import facts, git_revision, gpu_facts, machine_facts, merge_key, software_facts
 from cotejo.schema import check, schema_of
 
 CPUINFO = (
-    "processor\t: 0\nmodel name\t: Example CPU @ 2.00GHz\nflags\t\t: fpu{}\n\nprocessor\t: 1\nmodel name\t: other\n"
+    "processor\t: 0\nmodel name\t: Example CPU @ 2.00GHz\nmicrocode\t: 0xd0003a5\nflags\t\t: fpu{}\n\n"
+    "processor\t: 1\nmodel name\t: other\n"
 )
 
 
@@ -25,6 +30,14 @@ def machine(tmp_path):
         "sys/devices/system/cpu/online": "0-3\n",
         "sys/devices/system/cpu/intel_pstate/no_turbo": "1\n",
         "sys/devices/system/node/node0/cpulist": "0-3\n",
+        "sys/devices/system/cpu/vulnerabilities/mds": "Not affected\n",
+        "sys/devices/system/cpu/vulnerabilities/meltdown": "Mitigation: PTI\n",
+        "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
+        "sys/class/powercap/intel-rapl:0/name": "package-0\n",
+        "sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw": "65000000\n",
+        "sys/class/powercap/intel-rapl:1/name": "psys\n",
+        "sys/class/powercap/intel-rapl:1/constraint_0_power_limit_uw": "90000000\n",
+        "proc/sys/kernel/numa_balancing": "1\n",
     }
     for number in range(4):
         cpu = f"sys/devices/system/cpu/cpu{number}"
@@ -32,6 +45,8 @@ def machine(tmp_path):
             f"{cpu}/topology/thread_siblings_list": f"{number % 2},{number % 2 + 2}\n",
             f"{cpu}/topology/physical_package_id": "0\n",
             f"{cpu}/cpufreq/scaling_governor": "performance\n",
+            f"{cpu}/cpufreq/scaling_driver": "intel_pstate\n",
+            f"{cpu}/cpufreq/energy_performance_preference": "balance_performance\n",
             f"{cpu}/cpufreq/scaling_min_freq": "800000\n",
             f"{cpu}/cpufreq/scaling_max_freq": "3200000\n",
         }
@@ -49,6 +64,24 @@ def test_what_a_machine_tells(machine):
     assert (told["governor"], told["frequency_min_mhz"], told["frequency_max_mhz"]) == ("performance", 800, 3200)
     assert (told["turbo"], told["memory_mib"], told["swap_mib"]) == (False, 16384, 2048)
     assert told["cgroup_memory_mib"] is None
+    assert (told["microcode"], told["mitigations"]) == ("0xd0003a5", {"meltdown": "Mitigation: PTI"})
+    assert (told["huge_pages"], told["numa_balancing"], told["power_limit_w"]) == ("madvise", True, 65.0)
+    assert (told["frequency_driver"], told["energy_preference"]) == ("intel_pstate", "balance_performance")
+
+
+def test_what_a_machine_does_not_tell_is_null(machine):
+    for folder in ("class", "kernel", "devices/system/cpu/vulnerabilities", "devices/system/cpu/intel_pstate"):
+        shutil.rmtree(machine["sys"] / folder)
+    shutil.rmtree(machine["proc"] / "sys")
+    for cpu in range(4):
+        shutil.rmtree(machine["sys"] / f"devices/system/cpu/cpu{cpu}/cpufreq")
+    (machine["proc"] / "cpuinfo").write_text("processor : 0\n")
+    told = machine_facts(**machine)
+    unknown = {
+        "microcode", "numa_balancing", "frequency_driver", "governor", "energy_preference", "frequency_min_mhz",
+        "frequency_max_mhz", "turbo", "power_limit_w", "mitigations", "huge_pages",
+    }  # fmt: skip
+    assert {key for key in unknown if told[key] is None} == unknown
 
 
 def test_governors_that_differ_are_all_told(machine):
@@ -80,49 +113,83 @@ class NVMLError(Exception):
     pass
 
 
-def fake_nvml(driver: bool = True) -> SimpleNamespace:
-    """A driver of one GPU that does not tell its clocks."""
+class FakeNvml(SimpleNamespace):
+    """NVML's module, which answers by name what it is given, and to every other question that it can't tell."""
 
-    def init() -> None:
-        if not driver:
+    NVMLError = NVMLError
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def unsupported(*_: object) -> None:
             raise NVMLError
 
-    def unsupported(*_: object) -> None:
-        raise NVMLError
+        return unsupported
 
-    return SimpleNamespace(
-        NVMLError=NVMLError,
-        NVML_CLOCK_SM=1,
-        NVML_CLOCK_MEM=2,
-        nvmlInit=init,
-        nvmlShutdown=lambda: None,
-        nvmlDeviceGetCount=lambda: 1,
-        nvmlDeviceGetHandleByIndex=lambda index: index,
-        nvmlDeviceGetName=lambda handle: "NVIDIA A30",
-        nvmlDeviceGetUUID=lambda handle: "GPU-1",
-        nvmlSystemGetDriverVersion=lambda: "535.104.05",
-        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=24 << 30),
-        nvmlDeviceGetEnforcedPowerLimit=lambda handle: 165000,
-        nvmlDeviceGetPersistenceMode=lambda handle: 1,
-        nvmlDeviceGetMigMode=unsupported,
-        nvmlDeviceGetClockInfo=unsupported,
-        nvmlDeviceGetMaxClockInfo=lambda handle, kind: {1: 1440, 2: 1215}[kind],
-    )
+
+GPU_TOLD = FakeNvml(
+    nvmlInit=lambda: None,
+    nvmlShutdown=lambda: None,
+    nvmlDeviceGetCount=lambda: 1,
+    nvmlDeviceGetHandleByIndex=lambda index: index,
+    nvmlDeviceGetName=lambda handle: "NVIDIA A30",
+    nvmlDeviceGetUUID=lambda handle: "GPU-1",
+    nvmlSystemGetDriverVersion=lambda: "535.104.05",
+    nvmlSystemGetCudaDriverVersion=lambda: 12020,
+    nvmlDeviceGetVbiosVersion=lambda handle: "92.00.66.00.06",
+    nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=24 << 30),
+    nvmlDeviceGetEccMode=lambda handle: [1, 0],
+    nvmlDeviceGetEnforcedPowerLimit=lambda handle: 165000,
+    nvmlDeviceGetPowerManagementDefaultLimit=lambda handle: 165000,
+    nvmlDeviceGetPersistenceMode=lambda handle: 1,
+    nvmlDeviceGetMaxClockInfo=lambda handle, kind: {1: 1440, 2: 1215}[kind],
+    nvmlDeviceGetApplicationsClock=lambda handle, kind: {1: 930, 2: 1215}[kind],
+    nvmlDeviceGetCurrPcieLinkGeneration=lambda handle: 1,
+    nvmlDeviceGetMaxPcieLinkGeneration=lambda handle: 4,
+    nvmlDeviceGetCurrPcieLinkWidth=lambda handle: 16,
+    nvmlDeviceGetMaxPcieLinkWidth=lambda handle: 16,
+    nvmlDeviceGetComputeMode=lambda handle: 3,
+)
 
 
 def test_what_a_gpu_tells(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml())
+    monkeypatch.setitem(sys.modules, "pynvml", GPU_TOLD)
     (gpu,) = gpu_facts()
     assert gpu == {
-        "name": "NVIDIA A30", "uuid": "GPU-1", "driver": "535.104.05", "memory_mib": 24576, "sm_clock_mhz": None,
-        "sm_clock_max_mhz": 1440, "memory_clock_max_mhz": 1215, "power_limit_w": 165.0, "persistence": True,
-        "mig": None,
+        "name": "NVIDIA A30", "uuid": "GPU-1", "driver": "535.104.05", "cuda": "12.2", "vbios": "92.00.66.00.06",
+        "memory_mib": 24576, "ecc": True, "sm_clock_mhz": None, "sm_clock_max_mhz": 1440,
+        "sm_clock_application_mhz": 930, "memory_clock_mhz": None, "memory_clock_max_mhz": 1215,
+        "memory_clock_application_mhz": 1215, "power_limit_w": 165.0, "power_limit_default_w": 165.0,
+        "pcie_generation": 1, "pcie_generation_max": 4, "pcie_width": 16, "pcie_width_max": 16,
+        "compute_mode": "exclusive-process", "persistence": True, "mig": None,
     }  # fmt: skip
     check([gpu], schema_of("record")["properties"]["environment"]["properties"]["gpus"], affinity.SYSTEM)
 
 
+def test_what_a_gpu_does_not_tell_is_null(monkeypatch):
+    silent = FakeNvml(
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", silent)
+    (gpu,) = gpu_facts()
+    assert set(gpu.values()) == {None}
+    check([gpu], schema_of("record")["properties"]["environment"]["properties"]["gpus"], affinity.SYSTEM)
+
+
+def test_a_lost_gpu_is_left_out(monkeypatch):
+    def handle(index: int) -> int:
+        if index == 0:
+            raise NVMLError
+        return index
+
+    told = {**vars(GPU_TOLD), "nvmlDeviceGetCount": lambda: 2, "nvmlDeviceGetHandleByIndex": handle}
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(**told))
+    assert len(gpu_facts()) == 1
+
+
 def test_no_driver_or_no_library_is_no_gpu(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(driver=False))
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
     assert gpu_facts() == []
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert gpu_facts() == []
@@ -133,6 +200,17 @@ def test_the_lock_digest_is_that_of_the_main_environment(tmp_path):
     (tmp_path / "envs").mkdir()
     (tmp_path / "envs" / "main.txt").write_text("numpy==2.4.0\n")
     assert software_facts(tmp_path)["lock_digest"] == hashlib.sha256(b"numpy==2.4.0\n").hexdigest()
+
+
+def test_the_digest_of_what_is_installed_follows_names_and_versions(tmp_path, monkeypatch):
+    monkeypatch.setattr(sysconfig, "get_path", lambda kind: str(tmp_path))
+    digests = [software_facts()["installed_digest"]]
+    for name in ("numpy-2.4.0.dist-info", "numpy", "scipy-1.17.0.dist-info"):
+        (tmp_path / name).mkdir()
+        digests.append(software_facts()["installed_digest"])
+    empty, numpy, unchanged, scipy = digests
+    assert len({empty, numpy, scipy}) == 3
+    assert unchanged == numpy
 
 
 def test_git_revision(tmp_path, monkeypatch):
@@ -189,7 +267,24 @@ def test_another_driver_does_not_merge():
 
 @pytest.mark.parametrize(
     "change",
-    [{"environment__machine__hostname": "edge-2"}, {"git_revision": None}, {"repeat": 2}, {"run__id": "renamed"}],
+    [
+        {"environment__machine__hostname": "edge-2"},
+        {"environment__machine__kernel": "6.1.1"},
+        {"environment__software__installed_digest": "0" * 64},
+        {"git_revision": None},
+        {"repeat": 2},
+        {"run__id": "renamed"},
+    ],
 )
 def test_host_name_and_revision_keep_nothing_apart(change):
     assert merge_key(changed(RECORD, **change)) == merge_key(RECORD)
+
+
+def test_a_comment_edited_between_two_repeats_splits_nothing(tmp_path):
+    def key(code: str) -> dict:
+        (tmp_path / "task.py").write_text(code)
+        return merge_key(changed(RECORD, code_digest=ast_digest([tmp_path / "task.py"])))
+
+    repeat = key("x = 1  # one\n")
+    assert key('"""A docstring."""\nx = 1  # the first\n') == repeat
+    assert key("x = 2  # one\n") != repeat

@@ -1,0 +1,156 @@
+"""The sampler as a process: what it finds, what it costs, and that it neither outlives nor spoils a measurement."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from bench import Bench, await_end, pids_in
+
+from cotejo import affinity
+from cotejo.affinity import Watch, children_of, format_cpus
+from cotejo.child import Ending, run_child
+from cotejo.record import read, telemetry_path
+from cotejo.telemetry.beside import sampling
+from cotejo.telemetry.levels import level_telemetry
+from cotejo.telemetry.table import Table, read_table, sampling_cost
+
+LAST = max(affinity.mask())
+
+needs_two_cpus = pytest.mark.skipif(len(affinity.mask()) < 2, reason="needs two CPUs")
+
+# A process with threads, two processes that compute in turns, and one that starts a short one over and over.
+TREE = """
+import subprocess, sys, threading, time
+from multiprocessing import Process
+def work(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(20_000))
+        time.sleep(0.002)
+if __name__ == "__main__":
+    seconds = float(sys.argv[1])
+    threads = [threading.Thread(target=time.sleep, args=[seconds]) for _ in range(6)]
+    processes = [Process(target=work, args=[seconds]) for _ in range(2)]
+    for each in [*threads, *processes]:
+        each.start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        subprocess.run(["true"])
+        time.sleep(0.05)
+    for each in [*threads, *processes]:
+        each.join()
+"""
+
+
+def sampled(folder: Path, *command: str, cpus: frozenset[int] = frozenset({LAST})) -> tuple[Table, Ending]:
+    """A command on some CPUs, and the sampler beside it."""
+    output = folder / "telemetry.csv"
+    with sampling(cpus, output):
+        pin = ["taskset", "-c", format_cpus(cpus)]
+        ending = run_child(pin, command, os.environ, Watch(cpus), 60, folder / "log")
+    return read_table(output), ending
+
+
+def python(folder: Path, code: str, *arguments: str) -> list[str]:
+    (folder / "code.py").write_text(code)
+    return [sys.executable, str(folder / "code.py"), *arguments]
+
+
+def test_it_costs_less_than_one_percent_of_one_core(tmp_path):
+    table, ending = sampled(tmp_path, *python(tmp_path, TREE, "10"), cpus=frozenset(affinity.mask()))
+    assert (ending.exit_code, ending.last_line) == (0, "")
+    cost = sampling_cost(table)
+    assert cost["rate_hz"] == pytest.approx(5, rel=0.05)
+    assert cost["own_cpu_percent"] < 1
+
+
+def test_all_cpu_time_is_found_that_of_short_lived_children_too(tmp_path):
+    """Within the time of the two ticks between which the tree ended."""
+    many = "for i in $(seq 600); do /bin/true; done; (for i in $(seq 100000); do :; done); sleep 0.5"
+    table, ending = sampled(tmp_path, "bash", "-c", many)
+    assert ending.cpu_s > 0.3
+    assert table["cpu_s"].values[-1] == pytest.approx(ending.cpu_s, abs=0.05)
+
+
+def test_its_own_cpu_time_is_not_the_measured_processs(tmp_path):
+    table, ending = sampled(tmp_path, "sleep", "1")
+    assert 0 < ending.cpu_s < 0.02 < sampling_cost(table)["own_cpu_s"]
+
+
+def test_what_others_compute_on_the_measured_cpus_is_foreign(tmp_path):
+    hog = subprocess.Popen(["taskset", "-c", str(LAST), sys.executable, "-c", "while True: pass"])
+    try:
+        begun_s = time.monotonic()
+        table, _ = sampled(tmp_path, "timeout", "4", sys.executable, "-c", "while True: pass")
+    finally:
+        hog.kill()
+        hog.wait()
+    told = level_telemetry(table, {"start_monotonic_s": begun_s + 1, "duration_s": 2}, 1, len(affinity.mask()) > 1)
+    assert told["cpu_cores"] < 0.7
+    assert told["foreign_cpu_percent"] > 30
+    assert told["cpu_cores"] + told["foreign_cpu_percent"] / 100 <= 1.01
+
+
+def sampler_of(starter: subprocess.Popen[str]) -> int:
+    """The process number of the sampler beside a lingering measured process."""
+    (found,) = (child for child in children_of(starter.pid) if b"cotejo.telemetry" in command_line(child))
+    return found
+
+
+def command_line(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def test_a_record_has_the_telemetry_of_its_levels(bench: Bench):
+    record = bench.measure(behave="compute", duration_s=1.2)
+    (level,) = record["levels"]
+    told = level["telemetry"]
+    assert 5 <= told["ticks"] <= 8
+    assert 0.1 < told["cpu_cores"] <= 1.01
+    assert told["rss_peak_mib"] > 5
+    assert told["memory_available_mib"] > 50
+    assert told["foreign_cpu_percent"] >= 0
+    assert record["telemetry"]["file"] == "r1.telemetry.csv"
+    assert record["telemetry"]["rate_hz"] == pytest.approx(5, rel=0.3)
+    assert 0 < record["telemetry"]["own_cpu_s"] < 1
+
+
+@needs_two_cpus
+def test_it_keeps_off_the_measured_cpus(bench: Bench):
+    process = bench.start(behave="linger", pids=str(bench.folder / "pids"), cores=1)
+    measured, *_ = pids_in(bench.folder / "pids", process)
+    cpus = os.sched_getaffinity(sampler_of(process))
+    assert cpus == affinity.mask() - os.sched_getaffinity(measured)
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def test_a_sampler_that_dies_spoils_nothing(bench: Bench):
+    process = bench.start(behave="linger", pids=str(bench.folder / "pids"), timeout_s=3)
+    pids_in(bench.folder / "pids", process)
+    os.kill(sampler_of(process), signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    record = read(bench.output)
+    assert (record["reason"], record["telemetry"]) == ("timeout", None)
+    assert telemetry_path(bench.output).read_bytes() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_it_never_outlives_the_process_that_started_it(bench: Bench, number):
+    process = bench.start(behave="linger", pids=str(bench.folder / "pids"))
+    started = pids_in(bench.folder / "pids", process)
+    sampler = sampler_of(process)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    try:
+        await_end([sampler], within_s=5 if number == signal.SIGKILL else 0)
+    finally:
+        if number == signal.SIGKILL:
+            for other in started[1:]:  # beyond the reach of a parent that is no more
+                os.kill(other, signal.SIGKILL)
+    assert not telemetry_path(bench.output).exists()

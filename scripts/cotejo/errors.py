@@ -1,4 +1,8 @@
-"""The one exception that a person is meant to read."""
+"""The one exception that a person is meant to read, and what others, from anywhere, amount to."""
+
+# In small letters: what libraries say when memory did not suffice.
+OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "can't alloc", "cannot allocate memory", "not enough memory",
+                 "failed to allocate memory", "memory allocation of", "failed to map segment")  # fmt: skip
 
 
 class CotejoError(Exception):
@@ -7,3 +11,14 @@ class CotejoError(Exception):
     Its text is the whole message: what is wrong, where (file, key, value), and the remedy. Commands print it without a
     traceback; anything else that escapes a command is a bug and keeps its traceback.
     """
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception, of whatever library, says that memory did not suffice."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY)
+
+
+def last_line(error: BaseException) -> str:
+    """An exception's kind and the last line of its text, which is where libraries say what went wrong."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1].strip()}" if lines else type(error).__name__

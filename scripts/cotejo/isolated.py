@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cotejo.artefact import Failure
-from cotejo.errors import CotejoError
-from cotejo.samples import is_out_of_memory, last_line
+from cotejo.errors import CotejoError, is_out_of_memory, last_line
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # OpenVINO says only "iostream error" when the disk is full.

@@ -9,7 +9,9 @@ from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
+from cotejo.errors import is_out_of_memory, last_line
 from cotejo.files import replacing
+from cotejo.stopping import Stopping
 
 # *_s: instants since the level's start; *_ms, among the columns that a task appends: durations. Blank: not applicable.
 COLUMNS = (
@@ -19,9 +21,6 @@ COLUMNS = (
 
 Clock = Callable[[], float]
 Sample = dict[str, Any]
-
-OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "can't allocate memory", "cannot allocate memory", "not enough memory",
-                 "failed to allocate memory", "memory allocation of", "failed to map segment")  # fmt: skip
 
 
 @dataclass
@@ -34,6 +33,9 @@ class Level:
     start_monotonic_s: float = 0.0
     duration_s: float = 0.0
     samples: list[Sample] = field(default_factory=list)
+    concurrency: int | None = None  # requests under way at any time; None where their number isn't fixed
+    ended_by: str = "duration"  # or "interval": cotejo.stopping
+    stopping: dict[str, Any] | None = None  # what its last look saw in this process alone: no result's interval
 
     def summary(self) -> dict[str, Any]:
         """The level as worker.json and the record hold it: without its samples, but with their number."""
@@ -54,13 +56,16 @@ def one_after_another(
     level: str,
     clock: Clock = time.monotonic,
 ) -> Level:
-    """Send requests one after another (single-stream), in seeded order, until the run's warm-up and duration are over.
+    """Send requests one after another (single-stream), in seeded order, until warm-up and level are over.
+
+    The level is over after the run's duration, or once the time of a request that succeeded, from when it was due until
+    it was done, is known as narrowly as the run's stop_width asks (cotejo.stopping.Stopping).
 
     `perform` does what a request asks and returns its sample's own columns, `first_token_s` as an instant of the clock.
     What it raises in the warm-up is raised here: nothing has been measured. Afterwards it is that sample's error, for
     every attempt counts; only a lack of memory ends the run. The window ends when its last request does.
     """
-    result = Level(level)
+    result, stopping = Level(level, concurrency=1), Stopping.of(run)
     begun = clock()
     waiting = in_seeded_order(requests, run["seed"])
     while result.warmup_requests == 0 or clock() - begun < run["warmup_s"]:
@@ -70,10 +75,13 @@ def one_after_another(
     result.warmup_s = result.start_monotonic_s - begun
 
     waiting = in_seeded_order(requests, run["seed"])
-    while not result.samples or result.duration_s < run["duration_s"]:
+    while not stopping.over(result.duration_s):
         sample = _attempt(perform, next(waiting), result, clock)
         result.samples.append(sample)
         result.duration_s = sample["done_s"]
+        if sample["ok"]:
+            stopping.add(sample["done_s"] - sample["scheduled_s"])
+    result.ended_by, result.stopping = stopping.ended_by, stopping.facts()
     return result
 
 
@@ -91,17 +99,6 @@ def _attempt(perform: Callable[[Any], Mapping[str, Any]], request: Any, level: L
         outcome["first_token_s"] -= start
     facts = {"level": level.level, "index": len(level.samples), "item": request.item}
     return facts | {"scheduled_s": sent - start, "sent_s": sent - start, "done_s": done - start} | outcome
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception, of whatever library, says that memory did not suffice."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY)
-
-
-def last_line(error: BaseException) -> str:
-    """An exception's kind and the last line of its text, which is where libraries say what went wrong."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[-1].strip()}" if lines else type(error).__name__
 
 
 def write_samples(path: Path, levels: Iterable[Level], own_columns: Sequence[str]) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 from cotejo.backends import backend
 from cotejo.command import ROOT, run
+from cotejo.errors import is_out_of_memory, last_line
 from cotejo.files import read_json, write_json
-from cotejo.samples import Level, is_out_of_memory, last_line, write_samples
+from cotejo.samples import Level, write_samples
 from cotejo.tasks import task
 
 SAMPLES = "samples.csv"

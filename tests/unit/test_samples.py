@@ -9,11 +9,10 @@ from cotejo.samples import (
     COLUMNS,
     Level,
     in_seeded_order,
-    is_out_of_memory,
-    last_line,
     one_after_another,
     write_samples,
 )
+from cotejo.stopping import first_look, next_look
 
 
 class Clock:
@@ -31,7 +30,7 @@ class Request(NamedTuple):
     takes_s: float
 
 
-RUN = {"seed": 3, "warmup_s": 1.0, "duration_s": 2.0}
+RUN = {"seed": 3, "warmup_s": 1.0, "duration_s": 2.0, "stop_width": None}
 REQUESTS = [Request("a", 0.4), Request("b", 0.4), Request("c", 0.4)]
 
 
@@ -59,6 +58,7 @@ def test_the_window_holds_whole_requests_and_no_warm_up(clock):
     assert all(sample["scheduled_s"] == sample["sent_s"] for sample in level.samples)
     assert level.samples[1]["first_token_s"] == pytest.approx(0.7)
     assert [sample["index"] for sample in level.samples] == [0, 1, 2, 3, 4]
+    assert (level.concurrency, level.ended_by, level.stopping) == (1, "duration", None)
 
 
 def test_a_request_longer_than_warm_up_and_duration_is_measured_once(clock):
@@ -132,24 +132,29 @@ def test_a_lack_of_memory_while_measuring_is_raised(clock):
         one_after_another(perform, REQUESTS, RUN, "single-stream", clock)
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (MemoryError(), True),
-        (RuntimeError("std::bad_alloc"), True),
-        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes."), True),
-        (RuntimeError("Failed to allocate memory for requested buffer of size 268435456"), True),
-        (RuntimeError("shapes do not match"), False),
-    ],
-)
-def test_out_of_memory_is_told_from_other_errors(error, expected):
-    assert is_out_of_memory(error) is expected
+def test_a_level_ends_once_the_time_of_successful_requests_is_known(clock):
+    sent = []
 
+    def perform(request):
+        sent.append(request)
+        if len(sent) % 2 == 0:  # failures last as long as they like
+            clock.now += len(sent)
+            raise ValueError("no")
+        clock.now += 0.5
+        return {}
 
-def test_the_last_line_says_the_kind_too():
-    assert last_line(KeyError("x")) == "KeyError: 'x'"
-    assert last_line(ValueError()) == "ValueError"
-    assert last_line(ValueError("a\nb \n")) == "ValueError: b"
+    run = RUN | {"warmup_s": 0, "duration_s": 1e6, "stop_width": 0.02, "stop_percentile": 50, "stop_least_s": 0.0}
+    level = one_after_another(perform, REQUESTS, run, "single-stream", clock)
+
+    assert (level.ended_by, len(level.samples)) == ("interval", 2 * next_look(first_look(50)))
+    assert level.summary()["stopping"] == {
+        "percentile": 50,
+        "value_s": pytest.approx(0.5),
+        "low_s": pytest.approx(0.5),
+        "high_s": pytest.approx(0.5),
+        "width": pytest.approx(0.0, abs=1e-6),
+        "peeks": 2,
+    }
 
 
 def test_samples_csv_has_a_row_per_request_and_blanks_where_nothing_applies(tmp_path):

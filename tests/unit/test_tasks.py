@@ -125,7 +125,7 @@ def test_too_few_tokens_are_a_failed_request(tmp_path):
             short = len(calls) == 3
             return text_generation.Generation([7] * (new_tokens - short), clock.now - 0.4)
 
-    run = {"new_tokens": 4, "warmup_s": 0, "duration_s": 1.5, "seed": 0}
+    run = {"new_tokens": 4, "warmup_s": 0, "duration_s": 1.5, "stop_width": None, "seed": 0}
     prompts = [text_generation.Prompt("1.txt", [1, 2])]
     level = text_generation.measure(Engine(), prompts, run, "single-stream", tmp_path, clock)
 
@@ -205,7 +205,7 @@ def test_clips_are_prepared_once_outside_the_clock(tmp_path):
             clock.now += 2.0
             return speech_recognition.Transcript("words", 3, decode_tokens, clock.now - 1.0)
 
-    run = {"decode_tokens": 5, "warmup_s": 0, "duration_s": 4.0, "seed": 0}
+    run = {"decode_tokens": 5, "warmup_s": 0, "duration_s": 4.0, "stop_width": None, "seed": 0}
     clips = [speech_recognition.Clip("1.wav", "audio", 10.0)]
     level = speech_recognition.measure(Engine(), clips, run, "single-stream", tmp_path, clock)
 

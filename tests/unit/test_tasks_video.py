@@ -61,12 +61,17 @@ class Engine:
         return self.predictions, self.prototypes
 
 
+def lasting(duration_s, warmup_s=0.0, **stopping):
+    """The settings of a run that its window needs."""
+    return {"duration_s": duration_s, "warmup_s": warmup_s, "stop_width": None, **stopping}
+
+
 # The window
 
 
 def test_the_window_opens_after_the_warm_up_and_counts_completions():
     now = [0.0]
-    window = Window("inference", warmup_s=1.0, duration_s=2.0, clock=lambda: now[0])
+    window = Window("inference", lasting(2.0, warmup_s=1.0), lambda: now[0])
     wanted = []
     for number in range(1, 8):
         now[0] = number * 0.5
@@ -78,6 +83,25 @@ def test_the_window_opens_after_the_warm_up_and_counts_completions():
     assert [s["item"] for s in level.samples[:4]] == [3, 4, 5, 6]
     assert level.samples[0]["sent_s"] == pytest.approx(-0.1)  # it was on its way when the window opened
     assert level.samples[3]["done_s"] == pytest.approx(2.0)
+    assert (level.concurrency, level.ended_by, level.stopping) == (None, "duration", None)
+
+
+def test_the_window_closes_once_the_time_between_two_frames_is_known():
+    now = [0.0]
+    run = lasting(1000.0, warmup_s=1.0, stop_width=0.1, stop_percentile=50, stop_least_s=0.0)
+    window = Window("inference", run, clock=lambda: now[0])
+    more = True
+    while more:
+        now[0] += 0.25
+        more = window.count({"sent_s": now[0] - 5.0})  # the time in the stages counts for nothing
+
+    level = window.level
+    assert (level.ended_by, level.duration_s) == ("interval", 0.25 * len(level.samples))
+    assert {key: level.stopping[key] for key in ("percentile", "value_s", "width")} == {
+        "percentile": 50,
+        "value_s": pytest.approx(0.25),
+        "width": pytest.approx(0.0, abs=1e-9),
+    }
 
 
 # Stages in threads
@@ -140,7 +164,7 @@ def ticking():
 
 def test_end_to_end_writes_every_frame_and_a_sample_each(film, tmp_path):
     engine = Engine(predicted((32, 32, 16, 16, 0, 0.9)))
-    window = Window("end-to-end", 0.1, 2.0, ticking())
+    window = Window("end-to-end", lasting(2.0, warmup_s=0.1), ticking())
 
     level = end_to_end(engine, film, window, 0.25, "mpeg4", tmp_path / "out.mkv", ticking())
 
@@ -153,7 +177,7 @@ def test_end_to_end_writes_every_frame_and_a_sample_each(film, tmp_path):
 
 
 def test_what_the_runtime_raises_ends_the_level(film, tmp_path):
-    window = Window("end-to-end", 0, 60, time.monotonic)
+    window = Window("end-to-end", lasting(60), time.monotonic)
 
     with pytest.raises(RuntimeError, match="gave up"):
         end_to_end(Engine(failing={7}), film, window, 0.25, "mpeg4", tmp_path / "out.mkv", time.monotonic)
@@ -161,7 +185,7 @@ def test_what_the_runtime_raises_ends_the_level(film, tmp_path):
 
 def test_inference_alone_keeps_every_slot_at_work_on_the_films_frames(film):
     engine = Engine()
-    window = Window("inference", 0.1, 1.0, ticking())
+    window = Window("inference", lasting(1.0, warmup_s=0.1), ticking())
 
     level = inference_alone(engine, film, window, ticking())
 
@@ -173,12 +197,12 @@ def test_inference_alone_keeps_every_slot_at_work_on_the_films_frames(film):
 
 def test_a_runtimes_error_in_inference_alone_is_raised(film):
     with pytest.raises(RuntimeError, match="gave up"):
-        inference_alone(Engine(failing={5}), film, Window("inference", 0, 60, time.monotonic), time.monotonic)
+        inference_alone(Engine(failing={5}), film, Window("inference", lasting(60), time.monotonic), time.monotonic)
 
 
 @pytest.mark.parametrize("level", video_segmentation.LEVELS)
 def test_the_task_measures_each_of_its_levels(film, tmp_path, level):
-    run = {"seed": 0, "warmup_s": 0.05, "duration_s": 0.1, "confidence": 0.25, "codec": "libx264"}
+    run = lasting(0.1, warmup_s=0.05) | {"seed": 0, "confidence": 0.25, "codec": "libx264"}
     requests = [video_segmentation.Video(*film.files[0])]
 
     measured = video_segmentation.measure(Engine(), requests, run, level, tmp_path)

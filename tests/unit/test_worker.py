@@ -96,6 +96,9 @@ def test_a_job_leaves_its_samples_and_a_report(job, tmp_path):
         "duration_s": 2.0,
         "requests": 2,
         "failed_requests": 1,
+        "concurrency": None,
+        "ended_by": "duration",
+        "stopping": None,
     }
     assert list(rows[0]) == [*COLUMNS, "own_ms"]
     assert len(rows) == 6

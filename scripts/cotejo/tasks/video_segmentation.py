@@ -55,7 +55,7 @@ def measure(
 
     films = list(islice(in_seeded_order(requests, run["seed"]), len(requests)))
     film = Film(films, *film_size(films[0].file))
-    window = Window(level, run["warmup_s"], run["duration_s"], clock)
+    window = Window(level, run, clock)
     if level == "inference":
         return inference_alone(engine, film, window, clock)
     return end_to_end(engine, film, window, run["confidence"], run["codec"], output / FILM, clock)

@@ -1,7 +1,7 @@
 """The video task's two load levels: frames through all stages at once, and inference alone."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from cotejo.samples import Clock, Level, Sample
+from cotejo.stopping import Stopping
 from cotejo.tasks.video_frames import Encoder, Preparer, blank_input, endless_frames
 from cotejo.tasks.video_masks import detections, draw
 
@@ -68,15 +69,20 @@ class Frame:
 
 
 class Window:
-    """The part of a steady stream that counts: from the first completion after the warm-up, for the duration.
+    """The part of a steady stream that counts: from the first completion after the warm-up, until the level is over.
 
     Frames on their way when it opens count once they are done, in place of those on their way when it closes, so that
     neither filling nor emptying the stages is measured. Their `sent_s` lies a little before the level's start.
+
+    It is over after the run's duration, or once the time between two finished frames is known as narrowly as the run's
+    stop_width asks (cotejo.stopping.Stopping). That, and not the time that a frame spends in the stages, is what a
+    stream's pace shows in; where frames come in bursts its median may lie between two kinds of pause and never be known
+    narrowly, and then the duration ends the level.
     """
 
-    def __init__(self, level: str, warmup_s: float, duration_s: float, clock: Clock) -> None:
+    def __init__(self, level: str, run: Mapping[str, Any], clock: Clock) -> None:
         self.level = Level(level)
-        self._warmup_s, self._wanted_s, self._clock = warmup_s, duration_s, clock
+        self._warmup_s, self._stopping, self._clock = run["warmup_s"], Stopping.of(run), clock
         self._begun_s = clock()
         self._open = False
 
@@ -88,11 +94,15 @@ class Window:
             level.start_monotonic_s, level.warmup_s = now_s, now_s - self._begun_s
             self._open = level.warmup_s >= self._warmup_s
             return True
-        level.duration_s = now_s - level.start_monotonic_s
+        done_before_s, level.duration_s = level.duration_s, now_s - level.start_monotonic_s
+        self._stopping.add(level.duration_s - done_before_s)
         sent_s = sample["sent_s"] - level.start_monotonic_s
         instants = {"scheduled_s": sent_s, "sent_s": sent_s, "done_s": level.duration_s}
         level.samples.append({**sample, "level": level.level, "index": len(level.samples), "ok": 1, **instants})
-        return level.duration_s < self._wanted_s
+        if not self._stopping.over(level.duration_s):
+            return True
+        level.ended_by, level.stopping = self._stopping.ended_by, self._stopping.facts()
+        return False
 
 
 def end_to_end(

@@ -6,22 +6,31 @@ localrules:
 
 
 rule summarise:
-    """Recompute every metric from the raw samples, take medians over repeats, and judge what each is worth."""
+    """Recompute every metric from the raw samples, take medians over repeats, and judge what each is worth.
+
+    Beside the summary the verdicts have a table of their own, a line for each run and load level, failed ones too.
+    """
     input:
         sheet="results/{results}/runs.csv",
         records=lambda wildcards: records_of(study_of(wildcards).results),
+        imported=lambda wildcards: imported_records(study_of(wildcards).results),
         code=[
             "scripts/summarise.py",
-            *(f"scripts/cotejo/{module}.py" for module in ("summary", "stats", "verdict")),
+            *(f"scripts/cotejo/{module}.py" for module in ("summary", "verdict_table", "stats", "steadiness")),
+            "scripts/cotejo/telemetry/metrics.py",
+            *sorted(path.as_posix() for path in Path("scripts/cotejo/verdict").glob("*.py")),
             *sorted(path.as_posix() for path in Path("scripts/cotejo/tasks").glob("*.py")),
         ],
     output:
         summary="results/{results}/summary.csv",
+        verdicts="results/{results}/verdicts.csv",
     log:
         "logs/summarise/{results}.log",
     params:
         sheet=lambda wildcards: digest(study_of(wildcards).runs),
+        imports=lambda wildcards: imports_of(study_of(wildcards)),
         verdict=json.dumps(config["verdict"]),
     shell:
         "python scripts/summarise.py --sheet {input.sheet:q} --results results/{wildcards.results}"
-        " --verdict {params.verdict:q} --output {output.summary:q} > {log:q} 2>&1"
+        " --imports {params.imports:q} --verdict {params.verdict:q}"
+        " --output {output.summary:q} --verdicts {output.verdicts:q} > {log:q} 2>&1"

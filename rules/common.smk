@@ -1,7 +1,6 @@
 """What the rules share: the studies, and from a path's wildcards back to the run it belongs to."""
 
 import json
-import random
 import re
 import sys
 from pathlib import Path
@@ -13,17 +12,20 @@ from cotejo.command import find_tools
 from cotejo.datasets.entries import check_source
 from cotejo.errors import CotejoError
 from cotejo.files import digest, sha256_of
+from cotejo.order import drawn
+from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
 from cotejo.study import load_config, load_study
 
 RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
 SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
+TELEMETRY = "results/{results}/records/{system}/{run}/r{repeat}.telemetry.csv"
 
 
 def wanted_records(study, runs):
     """The records that the study wants of some of its runs."""
     return [
-        RECORD.format(results=study.results, system=run["system"], run=f"{run['id']}~{run['digest']}", repeat=repeat)
+        RECORD.format(results=study.results, system=run["system"], run=folder_name(run), repeat=repeat)
         for run in runs
         for repeat in range(1, run["repeats"] + 1)
     ]
@@ -58,9 +60,9 @@ find_tools()
 # Preparing ranks above measuring, so that no measurement shares the machine with an export.
 PREPARE = 1_000_000
 
-RUNS = {(study.results, f"{run['id']}~{run['digest']}"): run for study in STUDIES.values() for run in study.runs}
+RUNS = {(study.results, folder_name(run)): run for study in STUDIES.values() for run in study.runs}
 # The order of the runs within a round of repeats: drawn once, so that drift of the machine hits all runs alike.
-RANKS = {key: rank for rank, key in enumerate(random.Random(0).sample(sorted(RUNS), len(RUNS)))}
+RANKS = {key: rank for rank, key in enumerate(drawn(RUNS))}
 
 
 wildcard_constraints:
@@ -108,6 +110,17 @@ def records_of(results):
     return wanted_records(study, study.runs) + sorted(path for path in others if not path.endswith(".samples.csv"))
 
 
+def imported_records(results):
+    """The records that a study imports, by absolute paths, which no rule makes; nothing is ever measured for them."""
+    study = STUDIES[results]
+    return [path.as_posix() for folder in study.imports.values() for path in of_runs(folder, study.runs)]
+
+
+def imports_of(study):
+    """A study's imported folders by name, as commands are told them."""
+    return json.dumps({name: folder.as_posix() for name, folder in study.imports.items()})
+
+
 def figure_of(wildcards):
     """The study's entry for a figure."""
     return next(entry for entry in study_of(wildcards).figures if entry["name"] == wildcards.figure)
@@ -130,7 +143,7 @@ def exporting_code(form):
 
 def measured_inputs(wildcards):
     """What a run is measured from; nothing where its record is whole, because nothing makes a fact stale."""
-    if all(Path(path.format(**dict(wildcards.items()))).exists() for path in (RECORD, SAMPLES)):
+    if all(Path(path.format(**dict(wildcards.items()))).exists() for path in (RECORD, SAMPLES, TELEMETRY)):
         return []
     run = run_of(wildcards)
     inputs = [model_folder(run), f"resources/datasets/{run['dataset']}"]
@@ -164,3 +177,16 @@ def command_of(wildcards):
     words = [f"studies=[{study_of(wildcards).name}]"]
     words += [f"{key}={config[key]}" for key in ("overlay", "system") if config[key]]
     return f"snakemake --cores all --config {' '.join(words)}"
+
+
+def compared_folder(key):
+    """The folder given for one side of a comparison; load_config has checked it, unless none is given."""
+    if not config[key]:
+        # Not raised, for the reason above: the message is meant to be read.
+        print(
+            f"error: config/config.yaml or --config: {key}: '': a comparison needs two folders. "
+            "Add --config baseline=results/<study> candidate=<folder>",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    return Path(config[key])

@@ -8,6 +8,7 @@ rule measure_process:
     output:
         record=RECORD,
         samples=SAMPLES,
+        telemetry=TELEMETRY,
     log:
         "logs/measure_process/{results}/{system}/{run}/r{repeat}.log",
     wildcard_constraints:

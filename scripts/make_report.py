@@ -11,6 +11,7 @@ from cotejo.files import read_json, replacing
 from cotejo.report.content import content
 from cotejo.report.page import data_uri, page
 from cotejo.summary import read_sheet, read_summary
+from cotejo.verdict_table import read_verdicts
 
 
 def main() -> None:
@@ -22,8 +23,15 @@ def main() -> None:
         help="JSON with the study's title, question, figures, and the title of the overlay on it, or empty",
     )
     parser.add_argument("--summary", required=True, type=Path, help="the study's summary.csv")
+    parser.add_argument("--verdicts", required=True, type=Path, help="the study's verdicts.csv")
     parser.add_argument("--sheet", required=True, type=Path, help="the study's runs.csv")
     parser.add_argument("--results", required=True, type=Path, help="the folder that has the study's folder records/")
+    parser.add_argument(
+        "--imports",
+        type=json.loads,
+        default={},
+        help="folders of the same kind made elsewhere, by the import's name, as JSON (default: none)",
+    )
     parser.add_argument(
         "--figures", type=Path, nargs="*", default=[], help="an image (.svg or .png) for each figure, named after it"
     )
@@ -34,17 +42,23 @@ def main() -> None:
     def from_report(path: Path) -> str:
         return Path(os.path.relpath(path, arguments.output.parent)).as_posix()
 
-    folders = {f"{one['id']}~{one['digest']}" for one in read_sheet(arguments.sheet)}
-    paths = [path for path in record.find(arguments.results) if path.parent.name in folders]
+    runs = read_sheet(arguments.sheet)
+    folders = {"": arguments.results, **{name: Path(folder) for name, folder in arguments.imports.items()}}
     # Read as they are: summarise has checked them.
-    records = {from_report(path): read_json(path) for path in paths}
+    records = {
+        from_report(path): {**read_json(path), "origin": origin}
+        for origin, folder in folders.items()
+        for path in record.of_runs(folder, runs)
+    }
+    verdicts = read_verdicts(arguments.verdicts)
     text = page(
         {
-            **content(arguments.study, read_summary(arguments.summary), records),
+            **content(arguments.study, read_summary(arguments.summary), verdicts, records),
             "images": {path.stem: data_uri(path) for path in arguments.figures},
             "command": arguments.command,
             "summary": from_report(arguments.summary),
             "sheet": from_report(arguments.sheet),
+            "verdict_table": from_report(arguments.verdicts),
         }
     )
     with replacing(arguments.output) as temporary:

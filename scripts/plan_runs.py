@@ -7,9 +7,11 @@ from pathlib import Path
 
 from cotejo.command import run
 from cotejo.files import replacing
+from cotejo.order import drawn
+from cotejo.record import folder_name
 from cotejo.study import Run, load_study
 
-SHOWN = ("id", "digest", "repeats", "warmup_s", "duration_s")
+SHOWN = ("rank", "id", "digest", "repeats", "warmup_s", "duration_s")
 
 
 def write_sheet(runs: list[Run], output: Path) -> None:
@@ -31,7 +33,9 @@ def show_sheet(path: Path) -> None:
     for line in table:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     repeats = sum(int(row["repeats"]) for row in rows)
-    seconds = sum(int(row["repeats"]) * (float(row["warmup_s"]) + float(row["duration_s"])) for row in rows)
+    # A run with a stop_width may end after its stop_least_s, a column that sheets without such runs lack.
+    least_s = [float(row["warmup_s"]) + float(row.get("stop_least_s") or row["duration_s"]) for row in rows]
+    seconds = sum(int(row["repeats"]) * one_s for row, one_s in zip(rows, least_s, strict=True))
     print(
         f"  {len(rows)} runs, {repeats} repeats, at least {seconds / 60:.1f} min of measuring at one load level each\n"
     )
@@ -52,7 +56,9 @@ def main() -> None:
     if not arguments.study or not arguments.output:
         parser.error("give --study and --output, or --show")
     study = load_study(arguments.study, arguments.overlay, arguments.system)
-    write_sheet(study.runs, arguments.output)
+    order = drawn((study.results, folder_name(one)) for one in study.runs)
+    ranks = [order.index((study.results, folder_name(one))) + 1 for one in study.runs]
+    write_sheet([{**one, "rank": rank} for one, rank in zip(study.runs, ranks, strict=True)], arguments.output)
     for line in study.merged:
         print(f"equal under the overlay, measured once: {line}", file=sys.stderr)
 

@@ -13,7 +13,7 @@ from cotejo.artefact import EXPORT, MODEL
 from cotejo.command import ROOT, run
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, remove
-from cotejo.record import find, samples_path
+from cotejo.record import find, samples_path, telemetry_path
 from cotejo.schema import did_you_mean, load_yaml
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     for path, record in failed:
         print(f"{path}: {record['reason']}: {record['message']}")
         # The record goes last: were this interrupted, it would still say what to delete.
-        for doomed in [*culprits(record), samples_path(path), path]:
+        for doomed in [*culprits(record), samples_path(path), telemetry_path(path), path]:
             if not arguments.dry_run:
                 remove(doomed)
             print(f"  {verb} {doomed}")

@@ -52,8 +52,9 @@ class Project:
         for run in loaded.runs:
             folder = results / "records" / run["system"] / f"{run['id']}~{run['digest']}"
             for repeat in range(1, run["repeats"] + 1):
-                files += [folder / f"r{repeat}.samples.csv", folder / f"r{repeat}.json"]
-        files.append(results / "summary.csv")
+                beside = [folder / f"r{repeat}.{name}.csv" for name in ("samples", "telemetry")]
+                files += [*beside, folder / f"r{repeat}.json"]
+        files += [results / "summary.csv", results / "verdicts.csv"]
         files += [results / "figures" / f"{entry['name']}.{end}" for entry in loaded.figures for end in ("svg", "png")]
         files.append(results / "report.html")
         for age, path in enumerate(files):

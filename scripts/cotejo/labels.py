@@ -9,6 +9,12 @@ _METRICS = {
     "frames_per_s": "Throughput",
     "requests_per_s": "Throughput",
     "real_time_factor": "Real-time factor",
+    "cpu_cores": "CPU cores used",
+    "rss_peak_mib": "Peak memory, resident",
+    "pss_peak_mib": "Peak memory, proportional share",
+    "gpu_memory_peak_mib": "Peak memory, GPU",
+    "package_energy_per_request_j": "Energy per request, package",
+    "gpu_energy_per_request_j": "Energy per request, GPU",
 }
 
 # Words and abbreviations within names.
@@ -45,6 +51,8 @@ def value_label(column: str, value: str) -> str:
     """A cell of the summary as it stands in a label, never broken over lines: `2` in column cores is "2 cores"."""
     if column == "environment":
         return f"environment {value}"
+    if column == "origin":
+        return f"from {value}" if value else ""
     if column != "cores":
         return value
     if value == "1":

@@ -9,15 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, environment, lock
+from cotejo import affinity, environment, lock, quiet
 from cotejo.affinity import Watch
 from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, corruption, gate_failure, manifest
 from cotejo.child import Ending, child_environment, run_child
 from cotejo.code import SCRIPTS, ast_digest, run_modules
-from cotejo.errors import CotejoError
+from cotejo.errors import OUT_OF_MEMORY, CotejoError
 from cotejo.files import read_json, sha256_of, write_json
 from cotejo.record import SCHEMA_VERSION, count_rows, utc_now, write
-from cotejo.samples import OUT_OF_MEMORY
+from cotejo.telemetry.beside import sampling
+from cotejo.telemetry.levels import level_telemetry
+from cotejo.telemetry.table import read_table
 
 WORKER = ("-m", "cotejo.worker")
 
@@ -44,6 +46,8 @@ class Outcome:
     ending: Ending | None = None
     said: dict[str, Any] | None = None  # its own worker.json
     samples: Path | None = None
+    telemetry: Path | None = None
+    looks: dict[str, Any] | None = None  # at the machine, before and after
 
 
 def measure(
@@ -54,7 +58,7 @@ def measure(
     lock_path: Path = lock.PATH,
     say: Callable[[str], None] = lock.to_stderr,
 ) -> None:
-    """Write the record of one repeat to `output`, and its samples beside it.
+    """Write the record of one repeat to `output`, and its samples and its telemetry beside it.
 
     Whatever befalls the measured process becomes a record. CotejoError where the inputs are not the run's.
     """
@@ -78,7 +82,7 @@ def measure(
                 started_at = utc_now()
                 outcome = _measured(inputs, watch, Path(scratch), log, worker)
                 record = build(inputs, outcome, described, started_at)
-        write(output, record, outcome.samples)
+        write(output, record, outcome.samples, outcome.telemetry)
     told = f"{record['reason']}: {record['message']}" if outcome.failure else "measured"
     say(f"{run['id']}, repeat {inputs.repeat}: {told}")
 
@@ -134,7 +138,11 @@ def _measured(inputs: Inputs, watch: Watch, folder: Path, log: Path, worker: Seq
     write_json(folder / "job.json", job)
     pin = affinity.pin_command(watch.expected)
     command = [sys.executable, *worker, "--job", str(folder / "job.json")]
-    ending = run_child(pin, command, child_environment(threads, SCRIPTS), watch, inputs.run["timeout_s"], log)
+    telemetry = folder / "telemetry.csv"
+    before = quiet.look(watch.expected)
+    with sampling(watch.expected, telemetry):
+        ending = run_child(pin, command, child_environment(threads, SCRIPTS), watch, inputs.run["timeout_s"], log)
+    looks = {"before": before, "after": quiet.look(watch.expected)}
     report = folder / "worker.json"
     said = read_json(report) if report.is_file() and not ending.timed_out and ending.exit_code == 0 else None
     failure = judge(ending, said, watch, inputs.run["timeout_s"])
@@ -142,7 +150,16 @@ def _measured(inputs: Inputs, watch: Watch, folder: Path, log: Path, worker: Seq
     measured = samples.is_file() and count_rows(samples) > 0
     if not failure and not measured:
         failure = Failure("error", "the measured process wrote no samples")
-    return Outcome(failure, watch, [*pin, *command], ending, said, samples if measured else None)
+    return Outcome(
+        failure,
+        watch,
+        [*pin, *command],
+        ending,
+        said,
+        samples if measured else None,
+        telemetry if telemetry.is_file() else None,
+        looks,
+    )
 
 
 def judge(ending: Ending, said: dict[str, Any] | None, watch: Watch, timeout_s: float) -> Failure | None:
@@ -180,7 +197,7 @@ def _signal_name(number: int) -> str:
 
 
 def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_at: str) -> dict[str, Any]:
-    """The record of a repeat, but for its samples."""
+    """The record of a repeat, but for the files beside it."""
     run, failure, ending = inputs.run, outcome.failure, outcome.ending
     said = outcome.said or {
         "levels": [],
@@ -224,8 +241,9 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
             "violations": outcome.watch.violations,
             "checks": outcome.watch.checks,
         },
-        "levels": said["levels"],
+        "levels": _levels(outcome, said),
         "process": _process(ending, said, len(outcome.watch.expected)) if ending else None,
+        "quiet": outcome.looks,
         "runtime": said["runtime"],
         "versions": said["versions"],
         **described,
@@ -233,6 +251,14 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
         "code_digest": ast_digest(modules),
         "git_revision": environment.git_revision(),
     }
+
+
+def _levels(outcome: Outcome, said: dict[str, Any]) -> list[dict[str, Any]]:
+    """The levels that the measured process told of, each with the telemetry of its window."""
+    table = read_table(outcome.telemetry) if outcome.telemetry else {}
+    cpus = outcome.watch.expected
+    sampler_aside = bool(affinity.mask() - cpus)
+    return [level | {"telemetry": level_telemetry(table, level, len(cpus), sampler_aside)} for level in said["levels"]]
 
 
 def _process(ending: Ending, said: dict[str, Any], threads: int) -> dict[str, Any]:

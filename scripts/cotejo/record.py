@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, replacing, sha256_of, write_json
 from cotejo.schema import validate
+from cotejo.telemetry.table import read_table, sampling_cost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,14 +29,39 @@ def samples_path(record: Path) -> Path:
     return record.with_name(f"{record.stem}.samples.csv")
 
 
+def telemetry_path(record: Path) -> Path:
+    """Where the telemetry of a record lies: r1.telemetry.csv beside r1.json."""
+    return record.with_name(f"{record.stem}.telemetry.csv")
+
+
 def find(results: Path) -> list[Path]:
     """The records below a results folder (results/<study>), by system, run and repeat."""
     paths = (path for path in results.glob("records/*/*/*.json") if _NAME.fullmatch(path.name))
     return sorted(paths, key=lambda path: (path.parent, int(_NAME.fullmatch(path.name)[1])))  # type: ignore[index]
 
 
+def folder_name(run: Mapping[str, Any]) -> str:
+    """The name of the folder that holds a run's records; other settings make another folder."""
+    return f"{run['id']}~{run['digest']}"
+
+
+def of_runs(results: Path, runs: Iterable[Mapping[str, Any]]) -> list[Path]:
+    """The records below a results folder that belong to these runs: the same id, the same digest of settings."""
+    wanted = {folder_name(run) for run in runs}
+    return [path for path in find(results) if path.parent.name in wanted]
+
+
 def read(path: Path) -> dict[str, Any]:
-    """A record, once it follows the schema and its samples are those it was written with; CotejoError where not."""
+    """A record, once it follows the schema and what lies beside it is what it was written with; CotejoError if not."""
+    record = read_alone(path)
+    for part in (record["samples"], record["telemetry"]):
+        if part is not None:
+            _check_beside(path, part)
+    return record
+
+
+def read_alone(path: Path) -> dict[str, Any]:
+    """A record, once it follows the schema, whatever lies beside it; CotejoError where it does not."""
     record = read_json(path)
     version = record.get("schema_version") if isinstance(record, dict) else None
     if version != SCHEMA_VERSION:
@@ -43,17 +70,17 @@ def read(path: Path) -> dict[str, Any]:
             f"Use the Cotejo that wrote the record, or delete it to measure again"
         )
     validate(record, "record", path)
-    if record["samples"] is not None:
-        samples = path.parent / record["samples"]["file"]
-        if not samples.is_file():
-            raise CotejoError(
-                f"{samples}: no such file, but {path.name} has it. Copy both, or delete both to measure again"
-            )
-        if sha256_of(samples) != record["samples"]["sha256"]:
-            raise CotejoError(
-                f"{samples}: has changed since {path.name} was written. Restore it, or delete both to measure again"
-            )
     return record
+
+
+def _check_beside(path: Path, part: Mapping[str, Any]) -> None:
+    file = path.parent / part["file"]
+    if not file.is_file():
+        raise CotejoError(f"{file}: no such file, but {path.name} has it. Copy both, or delete both to measure again")
+    if sha256_of(file) != part["sha256"]:
+        raise CotejoError(
+            f"{file}: has changed since {path.name} was written. Restore it, or delete both to measure again"
+        )
 
 
 def read_samples(path: Path, record: dict[str, Any]) -> "pd.DataFrame":
@@ -65,21 +92,31 @@ def read_samples(path: Path, record: dict[str, Any]) -> "pd.DataFrame":
     return pd.read_csv(path.parent / record["samples"]["file"])
 
 
-def write(path: Path, record: dict[str, Any], samples: Path | None) -> None:
-    """Write the samples and then the record, so that a record is never without them.
+def write(path: Path, record: dict[str, Any], samples: Path | None, telemetry: Path | None = None) -> None:
+    """Write the samples and the telemetry and then the record, so that a record is never without them.
 
-    `record["samples"]` is filled in here. Without samples their file is written empty: the workflow expects it.
+    `record["samples"]` and `record["telemetry"]` are filled in here. A file of either that there is nothing for is
+    written empty: the workflow expects it.
     """
-    target = samples_path(path)
-    record = {**record, "samples": None}
-    with replacing(target) as temporary:
-        if samples is None:
-            temporary.touch()
-        else:
-            shutil.copyfile(samples, temporary)
-            record["samples"] = {"file": target.name, "sha256": sha256_of(temporary), "rows": count_rows(temporary)}
+    with replacing(samples_path(path)) as beside, replacing(telemetry_path(path)) as also:
+        record = {
+            **record,
+            "samples": _put_beside(samples, beside, samples_path(path)),
+            "telemetry": _put_beside(telemetry, also, telemetry_path(path)),
+        }
+        if telemetry is not None:
+            record["telemetry"] |= sampling_cost(read_table(telemetry))
         validate(record, "record", path)
     write_json(path, record)
+
+
+def _put_beside(source: Path | None, temporary: Path, target: Path) -> dict[str, Any] | None:
+    """Fill a file that will become `target`, and say what the record says of it; empty and None without a source."""
+    if source is None:
+        temporary.touch()
+        return None
+    shutil.copyfile(source, temporary)
+    return {"file": target.name, "sha256": sha256_of(temporary), "rows": count_rows(temporary)}
 
 
 def count_rows(samples: Path) -> int:

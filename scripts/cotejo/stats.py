@@ -7,19 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-CONFIDENCE = 0.95
+from cotejo.floors import SAMPLE_FLOORS
 
-# The least number of samples for a percentile to be printed. Above the median it is the least n of which at least one
-# lies beyond the true percentile with 99 % confidence, 1 - (q/100)^n >= 0.99: with fewer, the percentile of the sample
-# may well be no tail at all (Wilks 1941, "Determination of sample sizes for setting tolerance limits", Annals of
-# Mathematical Statistics 12:91, one-sided, first order). A median claims nothing about a tail: one sample is enough.
-SAMPLE_FLOORS = {50: 1, 90: 44, 95: 90, 99: 459}
+CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A median with its confidence interval, in the unit of the values; the bounds are None where n is too small."""
+    """An estimate with its confidence interval, in the unit of the values; the bounds are None where n is too small."""
 
-    median: float
+    value: float
     low: float | None
     high: float | None
 
@@ -42,28 +38,43 @@ def percentile_ms(values_s: Sequence[float] | np.ndarray, q: int) -> float | Non
 
 
 def median_interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """The median with its distribution-free interval at 95 % confidence, by order statistics.
+    """The median with its distribution-free interval at 95 % confidence: `quantile_interval` at 50.
 
-    The interval runs from the k-th smallest to the k-th largest value, k the greatest whose coverage
+    It runs from the k-th smallest to the k-th largest value, k the greatest whose coverage
     1 - 2 P(Binomial(n, 1/2) < k) reaches 95 %. Fewer than six values never reach it: their bounds are None.
+    """
+    return quantile_interval(values, 50)
+
+
+def quantile_interval(values: Sequence[float] | np.ndarray, q: float) -> Interval:
+    """The q-th percentile, 0 < q < 100, with its distribution-free interval at 95 % confidence, by order statistics.
+
+    Of n values, the number B below the true percentile is Binomial(n, q/100), whatever the distribution. The bounds are
+    the k-th and the m-th smallest value, k the greatest with P(B < k) <= 2.5 % and m the least with P(B >= m) <= 2.5 %;
+    both are None where n is too small for either. The values must be independent: a series of requests seldom is.
     Source: Hahn and Meeker 1991, "Statistical Intervals", 5.2; Le Boudec 2010, "Performance Evaluation of Computer and
-    Communication Systems", theorem 2.1. ValueError where there is no value.
+    Communication Systems", theorem 2.1. The estimate is interpolated as in `percentile`, but without its floor.
+    ValueError where there is no value, or q lies outside.
     """
     if len(values) == 0:
-        raise ValueError("a median needs at least one value")
+        raise ValueError("an interval needs at least one value")
+    if not 0 < q < 100:
+        raise ValueError(f"{q:g}: no percentile between 0 and 100")
     ordered = np.sort(np.asarray(values, dtype=float))
-    rank = _interval_rank(len(ordered))
-    bounds = (None, None) if rank is None else (float(ordered[rank - 1]), float(ordered[-rank]))
-    return Interval(float(np.median(ordered)), *bounds)
+    ranks = _interval_ranks(len(ordered), q)
+    bounds = (None, None) if ranks is None else (float(ordered[ranks[0] - 1]), float(ordered[ranks[1] - 1]))
+    return Interval(float(np.percentile(ordered, q, method="median_unbiased")), *bounds)
 
 
 @cache
-def _interval_rank(n: int) -> int | None:
-    """The k of `median_interval` for n values; None where even the extremes cover less than asked."""
+def _interval_ranks(n: int, q: float) -> tuple[int, int] | None:
+    """The k and m of `quantile_interval` for n values, counted from 1; None where either lies outside 1…n."""
     from scipy.stats import binom
 
-    # ppf: the least k of which P(X <= k) reaches the tail, so P(X < k) does not.
-    return int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) or None
+    # ppf: the least count of which P(B <= count) reaches the tail, so P(B < count) does not.
+    tail = (1 - CONFIDENCE) / 2
+    low, high = int(binom.ppf(tail, n, q / 100)), int(binom.ppf(1 - tail, n, q / 100)) + 1
+    return (low, high) if low >= 1 and high <= n else None
 
 
 def harmonic_mean(rates: Sequence[float] | np.ndarray) -> float:
@@ -76,3 +87,13 @@ def harmonic_mean(rates: Sequence[float] | np.ndarray) -> float:
     from scipy.stats import hmean
 
     return float(hmean(np.asarray(rates, dtype=float)))
+
+
+def littles_law(throughput_per_s: float, mean_latency_s: float, concurrency: int) -> float:
+    """How many requests a level accounts for, over those that were kept in flight: 1 where Little's law holds.
+
+    The law, L = λW, needs no assumption but a window that is long against a request. Less than 1: the client let slots
+    stand empty, or times were lost; more: the throughput or the times belong to another window.
+    Source: Little 1961, "A proof for the queuing formula L = λW", Operations Research 9:383; Little and Graves 2008.
+    """
+    return throughput_per_s * mean_latency_s / concurrency

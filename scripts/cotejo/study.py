@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, backends, exports, figures, tasks
+from cotejo import affinity, backends, exports, tasks
 from cotejo.command import ROOT
+from cotejo.comparison.folders import check_folders
 from cotejo.datasets.entries import entry_digest
 from cotejo.errors import CotejoError
+from cotejo.figures.entries import check_figures
 from cotejo.files import digest
+from cotejo.imports import load_imports
 from cotejo.schema import check, did_you_mean, key_text, load_yaml, names_in, schema_of, short, shown
 
 Run = dict[str, Any]
@@ -27,7 +30,8 @@ IDENTITY = ("id", "digest", "name", "study", "system", "repeats")
 # The settings that every run id shows, in this order, after the block's name.
 ID_PARTS = ("model", "dataset", "backend", "precision", "cores")
 # Those that only say how long and on what stand-in a run is measured; its digest tells such runs apart.
-NOT_IN_ID = ("weights", "scale", "duration_s", "warmup_s", "timeout_s", "repeats", "seed")
+STOPPING = ("stop_width", "stop_percentile", "stop_least_s")
+NOT_IN_ID = ("weights", "scale", "duration_s", "warmup_s", "timeout_s", "repeats", "seed", *STOPPING)
 
 _REQUIRED = ("model", "dataset", "backend")
 
@@ -43,6 +47,7 @@ class Study:
     overlay: str  # the overlay's title, or empty
     runs: list[Run]
     figures: list[dict[str, Any]]
+    imports: dict[str, Path]  # folders of results from elsewhere, by the import's name
     merged: list[str]  # runs that became equal to another under the overlay, as "<id> = <id>"
 
 
@@ -79,7 +84,11 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
         names[block["name"]] = index
         settings = {key: value for key, value in block.items() if key != "name"}
         _check_settings(settings, path, place)
-        for values in _multiply({**_default_settings(), **defaults, **settings}):
+        given = {**defaults, **settings}
+        alone = [key for key in STOPPING if key in given and "stop_width" not in given]
+        if alone:
+            raise CotejoError(f"{shown(path)}: {key_text([*place, alone[0]])}: needs stop_width. Give both, or none")
+        for values in _multiply({**_default_settings(), **given}):
             values.update(laid_over["set"])
             run = _resolve(values, models, datasets, path, place)
             run |= {"name": block["name"], "study": name, "system": system}
@@ -98,11 +107,13 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
             seen[run["digest"]] = (run, key_text(place))
             runs.append(run)
 
-    _check_figures(data["figures"], path)
+    check_figures(data["figures"], path)
     results = f"{name}-{overlay}" if overlay else name
+    imports = {} if overlay else load_imports(data.get("imports", []), runs, path, config.parent)
     return Study(
-        name, results, data["title"], data.get("question", ""), laid_over["title"], runs, data["figures"], merged
-    )
+        name, results, data["title"], data.get("question", ""), laid_over["title"], runs, data["figures"], imports,
+        merged,
+    )  # fmt: skip
 
 
 def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> dict[str, Any]:
@@ -116,6 +127,8 @@ def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> 
                     f"{shown(path)} or --config: {key}: {short(name)}: there is no config/{folder}/{name}.yaml"
                     f"{did_you_mean(name, allowed)}"
                 )
+    if values["baseline"] or values["candidate"]:
+        check_folders(values["baseline"], values["candidate"], f"{shown(path)} or --config: ")
     return values
 
 
@@ -202,6 +215,11 @@ def _resolve(
     if settings["weights"] == "hub" and settings["scale"] == "small":
         raise wrong("scale", "published weights come at full scale only. Add `weights: synthetic`, or drop `scale`")
 
+    if settings["stop_width"] is None:  # what the rest says of it then counts for nothing
+        settings = {key: value for key, value in settings.items() if key not in STOPPING[1:]}
+    elif settings["stop_least_s"] > settings["duration_s"]:
+        raise wrong("stop_least_s", f"more than duration_s, {settings['duration_s']:g}, so it never stops. Lower it")
+
     options = {option for name in tasks.TASKS for option in tasks.task(name).OPTIONS}
     for key in sorted(options & set(settings) - set(task.OPTIONS)):
         raise wrong(key, f"is no option of {model['task']} ({', '.join(task.OPTIONS)}). Delete it")
@@ -259,24 +277,3 @@ def _check_cores(cores: int | str, machine: dict[str, Any], path: Path, place: t
             affinity.resolve(cores, affinity.mask(), affinity.topology())
     except CotejoError as error:
         raise CotejoError(f"{shown(path)}: {key_text([*place, 'cores'])}: {short(cores)}: {error}") from error
-
-
-def _check_figures(entries: list[dict[str, Any]], path: Path) -> None:
-    """Each figure must be of a known kind, with options that kind takes, under a name of its own."""
-    common = schema_of("study")["properties"]["figures"]["items"]["properties"]
-    for index, entry in enumerate(entries):
-        if entry["kind"] not in figures.FIGURES:
-            raise CotejoError(
-                f"{shown(path)}: figures[{index}].kind: {short(entry['kind'])}: no kind of figure"
-                f"{did_you_mean(entry['kind'], figures.FIGURES)}"
-            )
-        kind = figures.figure(entry["kind"])
-        rule = {
-            "type": "object",
-            "additionalProperties": False,
-            "required": list(getattr(kind, "REQUIRED", ())),
-            "properties": {**common, **kind.OPTIONS},
-        }
-        check(entry, rule, path, ("figures", index))
-        if entry["name"] in [other["name"] for other in entries[:index]]:
-            raise CotejoError(f"{shown(path)}: figures[{index}].name: {short(entry['name'])}: twice. Rename one")

@@ -1,10 +1,12 @@
-"""The summary: one row per run, kind of environment, load level and metric, recomputed from the raw samples."""
+"""The summary: one row per run, origin, kind of environment, load level and metric, recomputed from the raw samples."""
 
 import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,22 @@ import pandas as pd
 
 from cotejo import record, tasks
 from cotejo.environment import merge_key
+from cotejo.errors import CotejoError
 from cotejo.files import digest
 from cotejo.stats import SAMPLE_FLOORS, median_interval
-from cotejo.verdict import NOT_MEASURED, SEPARATOR, Finding, Verdict, floor_finding, judge, level_findings, run_verdict
+from cotejo.steadiness import Steadiness, steadiness
+from cotejo.telemetry.metrics import resource_metrics
+from cotejo.verdict import (
+    NOT_MEASURED,
+    SEPARATOR,
+    Evidence,
+    Finding,
+    Verdict,
+    floor_finding,
+    judge,
+    level_findings,
+    run_verdict,
+)
 
 if TYPE_CHECKING:
     from cotejo.tasks import Metric
@@ -25,36 +40,70 @@ SETTINGS = (
     "precision", "compute_precision", "device", "cores",
 )  # fmt: skip
 COLUMNS = (
-    *SETTINGS, "system", "cpus", "level", "metric", "unit", "better", "median", "low", "high", "values",
-    "repeats", "attempts", "failures", "requests", "failed_requests", "measured_s",
+    *SETTINGS, "origin", "system", "cpus", "level", "source", "metric", "unit", "better", "median", "low", "high",
+    "values", "repeats", "attempts", "failures", "requests", "failed_requests", "measured_s", "ended", "order",
     "verdict", "reasons", "marks", "environment",
 )  # fmt: skip
 COUNTS = ("cpus", "repeats", "attempts", "failures", "requests", "failed_requests")
 NUMBERS = (*COUNTS, "median", "low", "high", "measured_s")
 
+Key = tuple[str, str, str, int]
+
 _PERCENTILE = re.compile(r"_p(\d+)(?:_|$)")
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What one load level of a record amounts to; its samples themselves are not kept."""
+
+    metrics: Sequence["Metric"]  # recomputed from the samples, the headline first
+    resources: Sequence["Metric"]  # from the telemetry
+    steadiness: Steadiness
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """A record, failed or whole, with the metrics of its load levels recomputed from its samples."""
+    """A record, failed or whole, with what its load levels amount to."""
 
     record: Mapping[str, Any]
     environment: str  # the short digest of its merge key
-    metrics: Mapping[str, Sequence["Metric"]]  # by level
+    levels: Mapping[str, Measured]
+    origin: str = ""  # the name of the import that it comes from; empty for those measured here
+
+    @property
+    def machine(self) -> tuple[str, str]:
+        """What measured it: origin and system."""
+        return (self.origin, self.record["system"])
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all others: its machine, its run, its repeat."""
+        return (*self.machine, record.folder_name(self.record["run"]), self.record["repeat"])
 
 
-def read_attempt(path: Path) -> Attempt:
-    """A record file with its samples; CotejoError where either is missing or damaged."""
+def read_attempt(path: Path, origin: str = "") -> Attempt:
+    """A record file with its samples; CotejoError where either is missing, damaged, or not where it belongs."""
     facts = record.read(path)
-    metrics: dict[str, Sequence[Metric]] = {}
+    _check_place(path, facts)
+    levels: dict[str, Measured] = {}
     if facts["status"] == "ok":
         samples = record.read_samples(path, facts)
         task = tasks.task(facts["run"]["task"])
         for level in facts["levels"]:
             of_level = samples[samples["level"] == level["level"]]
-            metrics[level["level"]] = task.metrics(of_level, level, facts["run"])
-    return Attempt(facts, digest(merge_key(facts), 6), metrics)
+            levels[level["level"]] = Measured(
+                task.metrics(of_level, level, facts["run"]),
+                resource_metrics(level, level["requests"] - level["failed_requests"]),
+                steadiness(of_level, level),
+            )
+    return Attempt(facts, digest(merge_key(facts), 6), levels, origin)
+
+
+def _check_place(path: Path, facts: Mapping[str, Any]) -> None:
+    """A copy of a record under another name would count one repeat twice, or as another run's."""
+    own = Path(facts["system"], record.folder_name(facts["run"]), f"r{facts['repeat']}.json")
+    if path.parts[-3:] != own.parts:
+        raise CotejoError(f"{path}: is the record of {own}, which it isn't called. Move it there, or delete this copy")
 
 
 def summarise(
@@ -62,27 +111,39 @@ def summarise(
 ) -> pd.DataFrame:
     """The summary's rows (columns COLUMNS) in the order of the sheet's runs.
 
-    Attempts of runs, or of settings, that are not in the sheet are left out. A run without any gets a row saying so.
+    Attempts of runs, or of settings, that are not in the sheet are left out; those of unlike origins are never merged.
+    A run without any gets a row saying so.
     """
-    by_run: dict[tuple[str, str], list[Attempt]] = {(run["id"], run["digest"]): [] for run in runs}
+    by_run: dict[str, list[Attempt]] = {record.folder_name(run): [] for run in runs}
     for attempt in attempts:
-        by_run.get((attempt.record["run"]["id"], attempt.record["run"]["digest"]), []).append(attempt)
-    rows = [row for run in runs for row in _run_rows(run, by_run[run["id"], run["digest"]], thresholds)]
+        by_run.get(record.folder_name(attempt.record["run"]), []).append(attempt)
+    places = measured_order(chain.from_iterable(by_run.values()))
+    rows = [row for run in runs for row in _run_rows(run, by_run[record.folder_name(run)], places, thresholds)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "Int64"))
 
 
+def measured_order(attempts: Iterable[Attempt]) -> dict[Key, int]:
+    """The place of each attempt, by its key, in the order in which its machine measured them all, counted from 1."""
+    by_machine: dict[tuple[str, str], list[Attempt]] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.record["started_at"]):
+        by_machine.setdefault(attempt.machine, []).append(attempt)
+    return {attempt.key: place for members in by_machine.values() for place, attempt in enumerate(members, 1)}
+
+
 def _run_rows(
-    run: Mapping[str, Any], attempts: Sequence[Attempt], thresholds: Mapping[str, float]
+    run: Mapping[str, Any], attempts: Sequence[Attempt], places: Mapping[Key, int], thresholds: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
     settings = {key: run["id" if key == "run" else key] for key in SETTINGS}
     if not attempts:
         yield settings | {"verdict": NOT_MEASURED, "attempts": 0, "failures": 0}
-    groups: dict[tuple[str, str], list[Attempt]] = {}
+    groups: dict[tuple[str, str, str], list[Attempt]] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.record["repeat"]):
-        groups.setdefault((attempt.record["system"], attempt.environment), []).append(attempt)
-    for (system, environment), group in sorted(groups.items()):
+        groups.setdefault((*attempt.machine, attempt.environment), []).append(attempt)
+    for (origin, system, environment), group in sorted(groups.items()):
+        order = " ".join(str(places[attempt.key]) for attempt in group)
+        facts = {"origin": origin, "system": system, "environment": environment, "order": order}
         for row in _group_rows(group, thresholds):
-            yield settings | {"system": system, "environment": environment} | row
+            yield settings | facts | row
 
 
 def _group_rows(group: Sequence[Attempt], thresholds: Mapping[str, float]) -> Iterator[dict[str, Any]]:
@@ -100,35 +161,51 @@ def _group_rows(group: Sequence[Attempt], thresholds: Mapping[str, float]) -> It
         yield facts | _verdict_cells(failed)
         return
     usual = tasks.task(records[0]["run"]["task"]).LEVELS  # a record has them in the order they were measured in
-    levels = dict.fromkeys([*usual, *(level for attempt in whole for level in attempt.metrics)])
-    for level in (level for level in levels if any(level in attempt.metrics for attempt in whole)):
-        for row in _level_rows(records, whole, level, thresholds):
+    levels = dict.fromkeys([*usual, *(level for attempt in whole for level in attempt.levels)])
+    for level in (level for level in levels if any(level in attempt.levels for attempt in whole)):
+        measured = [attempt.levels[level] for attempt in whole if level in attempt.levels]
+        for row in _level_rows(records, measured, level, thresholds):
             yield facts | row
 
 
 def _level_rows(
-    records: Sequence[Mapping[str, Any]], whole: Sequence[Attempt], level: str, thresholds: Mapping[str, float]
+    records: Sequence[Mapping[str, Any]], measured: Sequence[Measured], level: str, thresholds: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one load level: one for each metric, or one without a metric if no request succeeded."""
-    parts = [part for attempt in whole for part in attempt.record["levels"] if part["level"] == level]
+    """The rows of one load level: one for each metric, and one without a metric if no request succeeded."""
+    by_name = _by_name([one.metrics for one in measured])
+    headline = next(iter(by_name.values()), [])
+    values = _values(headline) if len(_values(headline)) == len(measured) else []
+    better = headline[0].better if values else ""
+    evidence = Evidence(records, level, [one.steadiness for one in measured], values, better)
+    parts = evidence.levels
     facts = {
         "level": level,
         "repeats": len(parts),
         "requests": sum(part["requests"] for part in parts),
         "failed_requests": sum(part["failed_requests"] for part in parts),
         "measured_s": sum(part["duration_s"] for part in parts),
+        "ended": SEPARATOR.join(f"{word} {n}" for word, n in Counter(part["ended_by"] for part in parts).items()),
     }
-    findings = level_findings(records, level, thresholds)
+    findings = level_findings(evidence, thresholds)
     shortest = min(part["requests"] - part["failed_requests"] for part in parts)
-    lists = [attempt.metrics.get(level, ()) for attempt in whole]
-    # In the order of the longest list: a repeat leaves out the percentiles it hasn't the samples for.
-    by_name: dict[str, list[Metric]] = {metric.name: [] for metric in max(lists, key=len)}
-    for metric in (metric for metrics in lists for metric in metrics):
-        by_name[metric.name].append(metric)
     if not by_name:
         yield facts | _verdict_cells(judge([Finding("failed", "no request succeeded"), *findings]))
-    for metrics in by_name.values():
-        yield facts | _metric_cells(metrics, findings, len(parts), shortest)
+    for source, lists in (("samples", by_name), ("telemetry", _by_name([one.resources for one in measured]))):
+        for metrics in lists.values():
+            yield facts | {"source": source} | _metric_cells(metrics, findings, len(parts), shortest)
+
+
+def _by_name(lists: Sequence[Sequence["Metric"]]) -> dict[str, list["Metric"]]:
+    """The repeats' metrics by their names, in the order of the longest list: a repeat leaves out what it can't tell."""
+    by_name: dict[str, list[Metric]] = {metric.name: [] for metric in max(lists, key=len)}
+    for metric in (metric for metrics in lists for metric in metrics):
+        by_name.setdefault(metric.name, []).append(metric)
+    return by_name
+
+
+def _values(metrics: Sequence["Metric"]) -> list[float]:
+    """The values of the repeats that have one, in their order."""
+    return [metric.value for metric in metrics if metric.value is not None and math.isfinite(metric.value)]
 
 
 def _metric_cells(
@@ -136,10 +213,11 @@ def _metric_cells(
 ) -> dict[str, Any]:
     """One metric over the repeats. One repeat without a value blanks it: those that have one may be the fast ones.
 
+    Why a value is blank is the first of its reasons.
     `shortest` is the least number of requests that succeeded in a repeat.
     """
     name = metrics[0].name
-    values = [metric.value for metric in metrics if metric.value is not None and math.isfinite(metric.value)]
+    values = _values(metrics)
     cells: dict[str, Any] = {"metric": name, "unit": metrics[0].unit, "better": metrics[0].better}
     if len(values) == repeats:
         median, low, high = median_interval(values)
@@ -150,7 +228,9 @@ def _metric_cells(
         missing = floor_finding(int(percentile[1]), shortest)
     else:
         missing = Finding("smoke", f"no value in {repeats - len(values)} of {repeats} repeats")
-    return cells | _verdict_cells(judge([*findings, missing]))
+    verdict = judge([*findings, missing])
+    others = [reason for reason in verdict.reasons if reason != missing.reason]
+    return cells | _verdict_cells(Verdict(verdict.word, (missing.reason, *others)))
 
 
 def _verdict_cells(verdict: Verdict) -> dict[str, str]:

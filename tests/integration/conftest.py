@@ -1,10 +1,11 @@
-"""Small models and their exports, each made once in a session, for every test that needs real ones."""
+"""Small models and their exports, each made once in a session, for every test that needs real ones; and a bench."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bench import Bench
 from exporting import CATALOGUE, make
 
 from cotejo.command import OFFLINE
@@ -41,3 +42,8 @@ def export_folder(
         return folder
 
     return made
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)

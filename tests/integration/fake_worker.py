@@ -25,6 +25,14 @@ def well(job: dict) -> None:
     time.sleep(0.3)
 
 
+def compute(job: dict) -> None:
+    """Keep a CPU busy for the run's time."""
+    LEVEL["start_monotonic_s"] = start_s = time.monotonic()
+    while time.monotonic() < start_s + job["run"]["duration_s"]:
+        pass
+    LEVEL["duration_s"] = time.monotonic() - start_s
+
+
 def leave(job: dict) -> None:
     """A thread gives itself every CPU, as runtimes do that pin their threads themselves."""
 
@@ -87,7 +95,7 @@ blocks: list[bytearray] = []
 NOTHING = {"load_s": 0.1, "levels": [], "runtime": {}, "versions": {}, "modules": [], "peak_rss_mib": 10.0}
 LEVEL = {
     "level": "single-stream", "warmup_requests": 1, "warmup_s": 0.1, "start_monotonic_s": 1.0, "duration_s": 0.3,
-    "requests": 2, "failed_requests": 0,
+    "requests": 2, "failed_requests": 0, "concurrency": 1, "ended_by": "duration", "stopping": None,
 }  # fmt: skip
 
 

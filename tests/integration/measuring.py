@@ -1,4 +1,4 @@
-"""Measures one repeat with the fake worker, as a command of its own: python measuring.py '<JSON of the arguments>'."""
+"""Measures one repeat with a fake worker, as a command of its own: python measuring.py '<JSON of the arguments>'."""
 
 import json
 import sys
@@ -15,8 +15,9 @@ def main() -> None:
     if "cgroup" in told:
         Path(told["cgroup"], "cgroup.procs").write_text("0")
     folder = Path(told["folder"])
-    inputs = Inputs(told["run"], 1, folder / "model", folder / "dataset", folder / "export", folder / "parity.json")
-    worker = (str(FAKE),)
+    parts = [folder / name for name in ("model", "dataset", "export", "parity.json")]
+    inputs = Inputs(told["run"], told.get("repeat", 1), *parts)
+    worker = (told.get("worker", str(FAKE)),)
     measure(inputs, Path(told["output"]), Path(told["output"]).with_suffix(".log"), worker, Path(told["lock"]))
 
 

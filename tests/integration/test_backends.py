@@ -87,6 +87,7 @@ def settings(name, architecture, **changes):
         "device": "cpu",
         "duration_s": 0.5,
         "warmup_s": 0.1,
+        "stop_width": None,
         "seed": 0,
         **task(kind).OPTIONS,
         **changes,

@@ -67,6 +67,7 @@ class Bench:
             "compute_precision": "f32",
             "warmup_s": self.warmup_s,
             "duration_s": self.duration_s,
+            "stop_width": None,
             "seed": 0,
             **task(settings["task"]).OPTIONS,
             **settings,

@@ -25,9 +25,44 @@ RUN: dict[str, Any] = {
     "cores": 1,
     "duration_s": 2.0,
     "warmup_s": 0.5,
+    "stop_width": None,
     "timeout_s": 300,
     "seed": 0,
     "new_tokens": 8,
+}
+
+LOOK: dict[str, Any] = {
+    "busy_percent": {"pinned": 0.0, "siblings": 2.0, "others": 1.0},
+    "busiest": [{"name": "journald", "cpu_percent": 2.0, "last_cpu": 3}],
+    "load_1min": 0.8,
+    "runnable": 1,
+    "pressure_percent": {"cpu": 0.1, "memory": 0.0, "io": 0.0},
+    "swap_used_mib": 0,
+    "memory_available_mib": 14000,
+    "governors": ["performance"],
+    "cpu_throttled": 7,
+    "gpus": [],
+    "leftovers": [],
+}
+
+TELEMETRY: dict[str, Any] = {
+    "ticks": 10,
+    "cpu_cores": 0.98,
+    "foreign_cpu_percent": 0.4,
+    "steal_percent": 0.1,
+    "load_1min": 0.9,
+    "rss_peak_mib": 250.5,
+    "pss_peak_mib": 240.0,
+    "minor_faults": 1200,
+    "major_faults": 0,
+    "read_mib": 0.0,
+    "written_mib": 0.1,
+    "swapped_mib": 0.0,
+    "memory_available_mib": 13900.0,
+    "frequency_mhz": {"median": 2000.0, "least": 1900.0},
+    "cpu_throttled": 0,
+    "energy": {"package_j": 63.0, "package": "RAPL package-0", "gpu_j": None},
+    "gpus": [],
 }
 
 RECORD: dict[str, Any] = {
@@ -46,18 +81,25 @@ RECORD: dict[str, Any] = {
         "machine": {
             "hostname": "edge-1",
             "cpu": "Example CPU @ 2.00GHz",
+            "microcode": "0xd0003a5",
             "architecture": "x86_64",
             "sockets": 1,
             "cores": 2,
             "threads": 4,
             "smt": True,
             "numa_nodes": 1,
+            "numa_balancing": False,
+            "frequency_driver": "intel_pstate",
             "governor": "performance",
+            "energy_preference": "performance",
             "frequency_min_mhz": 800,
             "frequency_max_mhz": 2000,
             "turbo": False,
+            "power_limit_w": 65.0,
+            "mitigations": {"spectre_v1": "Mitigation: usercopy/swapgs barriers"},
             "memory_mib": 16384,
             "swap_mib": 0,
+            "huge_pages": "madvise",
             "cgroup_memory_mib": None,
             "cgroup_cpus": None,
             "kernel": "6.1.0",
@@ -65,7 +107,12 @@ RECORD: dict[str, Any] = {
             "virtualisation": "none",
         },
         "gpus": [],
-        "software": {"python": "3.11.7", "lock_digest": "1" * 64},
+        "software": {
+            "python": "3.11.7",
+            "libc": "glibc 2.36",
+            "lock_digest": "1" * 64,
+            "installed_digest": "7" * 64,
+        },
     },
     "affinity": {
         "asked": 1,
@@ -84,6 +131,10 @@ RECORD: dict[str, Any] = {
             "duration_s": 2.1,
             "requests": 2,
             "failed_requests": 0,
+            "telemetry": TELEMETRY,
+            "concurrency": 1,
+            "ended_by": "duration",
+            "stopping": None,
         }
     ],
     "process": {
@@ -93,9 +144,8 @@ RECORD: dict[str, Any] = {
         "threads": 1,
         "wall_s": 4.5,
         "cpu_s": 4.2,
-        "foreign_cpu_s": 0.1,
-        "steal_s": 0.0,
     },
+    "quiet": {"before": LOOK, "after": LOOK},
     "runtime": {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1},
     "versions": {"openvino": "2026.4.1"},
     "model": {
@@ -118,6 +168,7 @@ RECORD: dict[str, Any] = {
     "code_digest": "5" * 16,
     "git_revision": "6" * 40,
     "samples": None,
+    "telemetry": None,
 }
 
 

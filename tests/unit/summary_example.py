@@ -14,9 +14,11 @@ BLANK: dict[str, Any] = {
     "model": "tinyllama-1.1b-chat",
     "architecture": "llama", "task": "text-generation", "weights": "synthetic", "scale": "small", "dataset": "prompts",
     "backend": "openvino", "precision": "int8", "compute_precision": "f32", "device": "cpu", "cores": "all",
-    "system": "local", "cpus": 2.0, "level": "", "metric": "", "unit": "", "better": "", "median": NAN, "low": NAN,
+    "origin": "", "system": "local", "cpus": 2.0, "level": "", "source": "",
+    "metric": "", "unit": "", "better": "", "median": NAN, "low": NAN,
     "high": NAN, "values": "", "repeats": NAN, "attempts": 6.0, "failures": 0.0, "requests": NAN,
-    "failed_requests": NAN, "measured_s": NAN, "verdict": "smoke", "reasons": "duration 12 s < 600 s",
+    "failed_requests": NAN, "measured_s": NAN, "ended": "", "order": "1 2 3 4 5 6",
+    "verdict": "smoke", "reasons": "duration 12 s < 600 s",
     "marks": "synthetic; small", "environment": "abcdef",
 }  # fmt: skip
 assert set(BLANK) == set(COLUMNS)
@@ -26,7 +28,8 @@ def measured(values: Sequence[float], **changes: Any) -> dict[str, Any]:
     """A row of tokens_per_s with these values of the single repeats."""
     median, low, high = median_interval(values)
     return {
-        **BLANK, "level": "single-stream", "metric": "tokens_per_s", "unit": "tokens/s", "better": "higher",
+        **BLANK, "level": "single-stream", "source": "samples", "ended": "duration 6",
+        "metric": "tokens_per_s", "unit": "tokens/s", "better": "higher",
         "median": median, "low": NAN if low is None else low, "high": NAN if high is None else high,
         "values": " ".join(map(repr, values)), "repeats": float(len(values)), "requests": 60.0,
         "failed_requests": 0.0, "measured_s": 12.0, **changes,
@@ -40,7 +43,7 @@ def failed(reason: str = "parity", **changes: Any) -> dict[str, Any]:
 
 def not_measured(**changes: Any) -> dict[str, Any]:
     """The row of a run without any record."""
-    nothing = {"system": "", "environment": "", "marks": "", "reasons": "", "cpus": NAN, "attempts": 0.0}
+    nothing = {"system": "", "order": "", "environment": "", "marks": "", "reasons": "", "cpus": NAN, "attempts": 0.0}
     return {**BLANK, "verdict": "not measured", **nothing, **changes}
 
 

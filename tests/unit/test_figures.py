@@ -113,6 +113,21 @@ class TestEveryKind:
         assert draw(kind, *FULL[kind], width).get_size_inches()[0] == {"column": 3.5, "full": 7}[width]
 
 
+@pytest.mark.parametrize("word", ["noisy", "unsteady", "smoke", "publishable"])
+@pytest.mark.parametrize("kind", FIGURES)
+def test_only_what_is_publishable_is_solid_and_the_word_is_said(kind: str, word: str) -> None:
+    rows = [stage(name, 4.0) for name in STAGES] if kind == "stages" else [measured(SIX, cores="2"), measured(SIX)]
+    drawn = draw(kind, summary(*({**row, "verdict": word} for row in rows)), FULL[kind][1])
+    if kind == "scaling":
+        medians = [marks for marks in drawn.axes[0].collections if getattr(marks, "get_sizes", list)() == [30]]
+        faces = [marks.get_facecolor()[0] for marks in medians]
+    else:
+        faces = [bar.get_facecolor() for bar in bars(drawn)]
+        assert {bool(bar.get_hatch()) for bar in bars(drawn)} == {word != "publishable"}
+    assert faces and all((matplotlib.colors.to_hex(face) == "#ffffff") == (word != "publishable") for face in faces)
+    assert any(f"{word} (not publishable)" in text for text in texts(drawn)) == (word != "publishable")
+
+
 @pytest.mark.parametrize("kind", FIGURES)
 def test_svg_is_the_same_each_time_and_keeps_its_text(kind: str, tmp_path: Path) -> None:
     paths = [tmp_path / "a.svg", tmp_path / "b.svg"]
@@ -196,6 +211,19 @@ class TestEntries:
         assert labels(rows) == ["openvino · int8 · local · all cores", "pytorch · int8 · local · 1 core",
                                 "openvino · int8 · edge · all cores"]  # fmt: skip
 
+    def test_what_comes_from_elsewhere_says_so(self) -> None:
+        rows = summary(measured(SIX), measured(SIX, origin="lab-a30"), not_measured(precision="int4"))
+        assert labels(rows) == ["openvino · int8", "openvino · int8 · from lab-a30", "openvino · int4"]
+
+    def test_one_origin_is_named_once_below(self) -> None:
+        lab, own = measured(SIX, origin="lab-a30"), measured(SIX)
+        assert labels(summary(lab, failed(origin="lab-a30", precision="int4"))) == [
+            "openvino · int8",
+            "openvino · int4",
+        ]
+        assert any("local · from lab-a30" in text for text in texts(draw("bars", summary(lab), TOKENS)))
+        assert not any("from" in text for text in texts(draw("bars", summary(own), TOKENS)))
+
     def test_equal_settings_in_unlike_environments_are_told_apart(self) -> None:
         rows = summary(measured(SIX), measured(SIX, environment="fedcba"))
         assert labels(rows) == ["openvino · int8 · environment abcdef", "openvino · int8 · environment fedcba"]
@@ -219,7 +247,7 @@ class TestEntries:
         assert labels(rows, where={"level": "single-stream"}) == ["openvino · int8", "openvino · int4"]
 
     def test_a_blank_value_says_why(self) -> None:
-        blank = measured(SIX) | {"median": np.nan, "values": "", "reasons": "repeats 3 < 6; samples 12 < 44 for p90"}
+        blank = measured(SIX) | {"median": np.nan, "values": "", "reasons": "samples 12 < 44 for p90; repeats 3 < 6"}
         (entry,) = entries(summary(blank), TOKENS, ["tokens_per_s"])
         assert entry.gap == "no value: samples 12 < 44 for p90"
 

@@ -12,6 +12,7 @@ from cotejo.labels import axis_label, mark_label, metric_label, number, value_la
         ("ttft_p50_ms", "Time to first token, median"),
         ("decode_steps_per_s", "Decode steps"),
         ("real_time_factor", "Real-time factor"),
+        ("gpu_energy_per_request_j", "Energy per request, GPU"),
         ("something_new_mib", "Something new"),
     ],
 )
@@ -29,6 +30,11 @@ def test_an_axis_names_unit_and_direction() -> None:
 )
 def test_cores_label(cores: str, label: str) -> None:
     assert value_label("cores", cores).replace("\u00a0", " ") == label
+
+
+def test_origin_label() -> None:
+    assert value_label("origin", "lab-a30") == "from lab-a30"
+    assert value_label("origin", "") == ""
 
 
 def test_other_columns_are_shown_as_they_are() -> None:

@@ -10,7 +10,7 @@ OK = {"status": "ok", "reason": None, "message": None}
 
 
 def ending(exit_code=0, timed_out=False, oom_killed=False, last_line=""):
-    return Ending(exit_code, timed_out, oom_killed, last_line, 1.0, 1.0, 0.0, 0.0)
+    return Ending(exit_code, timed_out, oom_killed, last_line, 1.0, 1.0)
 
 
 def watch(checks=3, violations=()):

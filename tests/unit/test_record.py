@@ -6,7 +6,7 @@ from jsonschema import Draft202012Validator
 from record_example import RECORD, changed, failed
 
 from cotejo.errors import CotejoError
-from cotejo.record import REASONS, find, read, read_samples, samples_path, utc_now, write
+from cotejo.record import REASONS, find, read, read_samples, samples_path, telemetry_path, utc_now, write
 from cotejo.schema import schema_of
 
 SAMPLES = "level,index,ok,error\nsingle-stream,0,1,\nsingle-stream,1,0,two\n"
@@ -122,6 +122,42 @@ def test_damage_is_named_with_its_remedy(tmp_path, samples):
         read(path)
     path.write_text(json.dumps({key: value for key, value in RECORD.items() if key != "affinity"}))
     with pytest.raises(CotejoError, match=r"lacks the key 'affinity'"):
+        read(path)
+
+
+TELEMETRY = "monotonic_s,own_cpu_s,cpu_s\n5.0,0.1,1\n5.2,0.102,\n5.4,0.104,2\n"
+
+
+@pytest.fixture
+def telemetry(tmp_path) -> Path:
+    path = tmp_path / "telemetry.csv"
+    path.write_text(TELEMETRY)
+    return path
+
+
+def test_telemetry_lies_beside_the_record_which_says_what_it_cost(tmp_path, samples, telemetry):
+    path = tmp_path / "records" / "r1.json"
+    write(path, RECORD, samples, telemetry)
+    told = read(path)["telemetry"]
+    assert telemetry_path(path).read_text() == TELEMETRY
+    assert (told["file"], told["rows"], told["rate_hz"]) == ("r1.telemetry.csv", 3, pytest.approx(5))
+    assert (told["own_cpu_s"], told["own_cpu_percent"]) == (0.104, pytest.approx(1))
+
+
+def test_a_record_that_was_not_sampled_has_an_empty_file_of_telemetry(tmp_path, samples):
+    write(tmp_path / "r1.json", RECORD, samples)
+    assert telemetry_path(tmp_path / "r1.json").read_bytes() == b""
+    assert read(tmp_path / "r1.json")["telemetry"] is None
+
+
+def test_damaged_telemetry_is_named_with_its_remedy(tmp_path, samples, telemetry):
+    path = tmp_path / "records" / "r1.json"
+    write(path, RECORD, samples, telemetry)
+    telemetry_path(path).write_text(TELEMETRY.replace("0.1,1", "0.1,3"))
+    with pytest.raises(CotejoError, match=r"r1\.telemetry\.csv: has changed since r1\.json was written\. Restore it"):
+        read(path)
+    telemetry_path(path).unlink()
+    with pytest.raises(CotejoError, match=r"r1\.telemetry\.csv: no such file, but r1\.json has it"):
         read(path)
 
 

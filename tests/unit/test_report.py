@@ -1,19 +1,23 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from record_example import RECORD, changed
 from record_example import failed as failed_record
 from summary_example import failed, measured, not_measured, summary
 
 from cotejo.command import ROOT
-from cotejo.report.content import content, period, table
+from cotejo.report.content import EXPLAINED, content, differing, period, table, worth
 from cotejo.report.page import data_uri, page
+from cotejo.verdict import NOT_MEASURED, WORDS
+from cotejo.verdict_table import verdict_table
 
 STUDY: dict[str, Any] = {
     "title": "A study",
@@ -29,20 +33,26 @@ ROWS = summary(
         "median": float("nan"),
         "low": float("nan"),
         "values": "",
-        "reasons": "duration 12 s < 600 s; samples 9 < 44 for p90",
+        "reasons": "samples 9 < 44 for p90; duration 12 s < 600 s",
     },
     failed(run="b", precision="int4"),
     not_measured(run="c", precision="fp16"),
 )
+OWN = {**RECORD, "origin": ""}
 RECORDS = {
-    "records/local/a/r1.json": RECORD,
+    "records/local/a/r1.json": OWN,
     **{
         f"records/local/b/r{n}.json": failed_record(
-            "parity", "error 0.6 > 0.4", repeat=n, run__id="b", run__digest="1" * 10
+            "parity", "error 0.6 > 0.4", repeat=n, run__id="b", run__digest="1" * 10, origin=""
         )
         for n in (1, 2)
     },
 }
+
+
+def verdicts(rows: pd.DataFrame) -> pd.DataFrame:
+    """A summary's table of verdicts, every cell as text, as `read_verdicts` gives it."""
+    return verdict_table(rows).astype(object).fillna("").astype(str)
 
 
 class Reader(HTMLParser):
@@ -83,9 +93,10 @@ def render(
     given = {
         "images": dict.fromkeys(names, "data:image/png;base64,AA=="),
         "summary": "summary.csv",
+        "verdict_table": "verdicts.csv",
         "sheet": "runs.csv",
     }
-    reader = Reader(page({**content(study, rows, records), **given, "command": command}))
+    reader = Reader(page({**content(study, rows, verdicts(rows), records), **given, "command": command}))
     assert not reader.open
     return reader
 
@@ -112,21 +123,51 @@ def test_an_overlay_is_said() -> None:
 
 
 def test_every_run_has_its_line_with_its_verdict() -> None:
-    tables = content(STUDY, ROWS, RECORDS)["tables"]
-    lines = [line for part in tables for line in part["lines"]]
-    assert [(line["run"], line["verdict"]) for line in lines] == [
-        ("a", "smoke"),
-        ("b", "failed"),
-        ("c", "not measured"),
-    ]
-    assert lines[1]["reasons"] == ["parity"]
+    found = content(STUDY, ROWS, verdicts(ROWS), RECORDS)
+    for lines in ([line for part in found["tables"] for line in part["lines"]], found["worth"]["lines"]):
+        assert [(line["run"], line["verdict"]) for line in lines] == [
+            ("a", "smoke"),
+            ("b", "failed"),
+            ("c", "not measured"),
+        ]
+
+
+def test_one_table_says_what_each_result_is_worth() -> None:
+    rows = summary(
+        measured(SIX, run="a", verdict="noisy", reasons="foreign CPU 41 % (bound 3 %); repeats 5 < 6", attempts=6.0,
+                 failures=1.0, repeats=5.0, ended="duration 3; interval 2", order="3 9 15 21 27 33"),
+        failed(run="b"),
+        not_measured(run="c"),
+    )  # fmt: skip
+    first, broken, missing = worth([*verdicts(rows).to_dict("records")])["lines"]
+    assert first["reasons"] == ["foreign CPU 41 % (bound 3 %)", "repeats 5 < 6"]
+    assert (first["repeats"], first["ended"], first["order"]) == ("5 of 6", "duration 3; interval 2", "3 9 15 21 27 33")
+    assert (broken["repeats"], broken["reasons"]) == ("0 of 6", ["parity"])
+    assert (missing["repeats"], missing["verdict"]) == ("0 of 0", "not measured")
+    text = render(rows=rows).text
+    assert text.index("What each result is worth") < text.index("foreign CPU 41 % (bound 3 %)")
+
+
+def test_every_verdict_is_explained() -> None:
+    assert set(EXPLAINED) == {*WORDS, NOT_MEASURED}
+
+
+def test_what_it_took_has_a_table_of_its_own() -> None:
+    took = measured([0.5] * 6, run="a", metric="cpu_cores", unit="cores", source="telemetry")
+    rows = summary(measured(SIX, run="a"), took)
+    found = content(STUDY, rows, verdicts(rows), RECORDS)
+    assert [metric["unit"] for part in found["tables"] for metric in part["metrics"]] == ["tokens/s"]
+    assert [metric["unit"] for part in found["resources"] for metric in part["metrics"]] == ["cores"]
+    assert "What it took" in render(rows=rows).text
+    assert "What it took" not in render().text
 
 
 def test_a_blank_value_says_why_and_does_not_change_the_line() -> None:
     (line, *_) = table("text-generation", ROWS.to_dict("records"))["lines"]
     assert [cell["value"] for cell in line["cells"]] == ["13.0", ""]
     assert line["cells"][1]["reason"] == "samples 9 < 44 for p90"
-    assert line["reasons"] == ["duration 12 s < 600 s"]
+    assert line["verdict"] == "smoke"
+    assert "without latency_p90_ms: samples 9 < 44 for p90" in render().text
 
 
 def test_runs_that_look_alike_are_named_by_their_ids() -> None:
@@ -137,12 +178,33 @@ def test_runs_that_look_alike_are_named_by_their_ids() -> None:
 
 def test_systems_and_environments_show_where_they_differ() -> None:
     def extra(*rows: dict[str, Any]) -> list[str]:
-        return table("text-generation", summary(*rows).to_dict("records"))["extra"]
+        found = table("text-generation", summary(*rows).to_dict("records"))["extra"]
+        assert found == differing([*verdicts(summary(*rows)).to_dict("records")])
+        return found
 
     assert extra(measured(SIX)) == []
     assert extra(measured(SIX), measured(SIX, system="edge")) == ["system"]
     assert extra(measured(SIX), measured(SIX, environment="fedcba")) == ["environment"]
     assert extra(measured(SIX), measured(SIX, run="other", environment="fedcba")) == []
+    assert extra(measured(SIX), measured(SIX, origin="lab")) == ["origin"]
+    assert extra(measured(SIX), measured(SIX, origin="lab", environment="fedcba")) == ["origin"]
+    assert extra(measured(SIX, origin="lab"), not_measured(run="other")) == []
+
+
+def test_what_comes_from_elsewhere_says_so_everywhere() -> None:
+    rows = summary(measured(SIX), measured(SIX, origin="lab-a30"), failed(run="b", origin="lab-a30"))
+    records = {
+        "records/local/a/r1.json": OWN,
+        "../../lab/records/local/a/r1.json": {**OWN, "origin": "lab-a30"},
+        "../../lab/records/local/b/r1.json": failed_record("timeout", "too long", run__id="b", origin="lab-a30"),
+    }
+    found = content(STUDY, rows, verdicts(rows), records)
+    for part in (*found["tables"], found["worth"]):
+        assert part["extra"] == ["origin"]
+        assert [line["extra"] for line in part["lines"]] == [["here"], ["lab-a30"], ["lab-a30"]]
+    assert [machine["place"] for machine in found["machines"]] == ["local", "local, from lab-a30"]
+    assert [failure["place"] for failure in found["failures"]] == ["local, from lab-a30"]
+    assert [run["place"] for run in found["runs"]] == ["local", "local, from lab-a30", "local, from lab-a30"]
 
 
 def test_failures_are_told_once_with_a_link_to_each() -> None:
@@ -152,7 +214,7 @@ def test_failures_are_told_once_with_a_link_to_each() -> None:
 
 
 def test_links_are_relative_and_quoted() -> None:
-    records = {"records/local/a b~1/r1.json": RECORD}
+    records = {"records/local/a b~1/r1.json": OWN}
     assert "records/local/a%20b~1/r1.json" in render(records=records).values("href")
     assert not any(link.startswith(("/", "http")) for link in render().values("href"))
 
@@ -180,8 +242,8 @@ def test_there_is_one_heading_of_the_first_level_and_tables_have_heads() -> None
 def test_text_of_others_is_only_text(attack: str) -> None:
     study = {**STUDY, "title": attack, "question": attack, "overlay": attack}
     study["figures"] = [{**STUDY["figures"][0], "title": attack}]
-    machine = changed(RECORD, environment__machine__cpu=attack, versions={attack: attack}, model__licence=attack)
-    broken = failed_record("error", attack, run__id=attack, system=attack)
+    machine = changed(OWN, environment__machine__cpu=attack, versions={attack: attack}, model__licence=attack)
+    broken = failed_record("error", attack, run__id=attack, system=attack, origin=attack)
     rows = summary(measured(SIX, run=attack, name=attack, model=attack, reasons=attack, marks=attack), failed(attack))
     reader = render(study, rows, {f"{attack}/r1.json": machine, "r2.json": broken}, attack)
     assert not {"script"} & {tag for tag, _ in reader.tags}
@@ -198,10 +260,10 @@ def test_nothing_measured_makes_a_page_too() -> None:
 
 
 def test_a_machine_is_told_once_for_each_set_of_facts() -> None:
-    found = [RECORD, changed(RECORD, repeat=2, versions={"torch": "2.13.0"})]
-    other = changed(RECORD, system="edge", environment__machine__cpu="Another", environment__machine__governor=None)
-    machines = content(STUDY, ROWS, dict(enumerate([*found, other])))["machines"]  # type: ignore[arg-type]
-    assert [machine["system"] for machine in machines] == ["local", "edge"]
+    found = [OWN, changed(OWN, repeat=2, versions={"torch": "2.13.0"})]
+    other = changed(OWN, system="edge", environment__machine__cpu="Another", environment__machine__governor=None)
+    machines = content(STUDY, ROWS, verdicts(ROWS), dict(enumerate([*found, other])))["machines"]  # type: ignore[arg-type]
+    assert [machine["place"] for machine in machines] == ["local", "edge"]
     assert machines[0]["versions"] == {"openvino": "2026.4.1", "torch": "2.13.0"}
     assert "Frequency governor" not in machines[1]["facts"]
 
@@ -222,6 +284,7 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     results = tmp_path / "results"
     (results / "figures").mkdir(parents=True)
     ROWS.to_csv(results / "summary.csv", index=False)
+    verdict_table(ROWS).to_csv(results / "verdicts.csv", index=False)
     (results / "runs.csv").write_text(f"id,digest\n{RECORD['run']['id']},{RECORD['run']['digest']}\n")
     (results / "figures" / "speed.svg").write_text("<svg/>")
     folder = results / "records" / "local" / f"{RECORD['run']['id']}~{RECORD['run']['digest']}"
@@ -229,7 +292,10 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     (folder / "r1.json").write_text(json.dumps(RECORD))
     (folder.parent / "old~9999999999").mkdir()
     (folder.parent / "old~9999999999" / "r1.json").write_text("{}")
+    lab = tmp_path / "lab" / "demo"
+    shutil.copytree(results / "records", lab / "records")
     flags = {"--study": json.dumps(STUDY), "--summary": results / "summary.csv", "--sheet": results / "runs.csv",
+             "--verdicts": results / "verdicts.csv", "--imports": json.dumps({"lab": str(lab)}),
              "--results": results, "--figures": results / "figures" / "speed.svg", "--command": "snakemake",
              "--output": results / "report.html"}  # fmt: skip
     words = [str(word) for pair in flags.items() for word in pair]
@@ -237,4 +303,5 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     reader = Reader((results / "report.html").read_text())
     for link in reader.values("href"):
         assert (results / link).is_file(), link
-    assert f"records/local/{folder.name}/r1.json" in reader.values("href")
+    here = f"records/local/{folder.name}/r1.json"
+    assert {here, f"../lab/demo/{here}", "verdicts.csv"} <= set(reader.values("href"))

@@ -9,7 +9,7 @@ from record_example import RECORD, failed
 from retry_failed import culprits
 
 from cotejo.code import SCRIPTS
-from cotejo.record import samples_path
+from cotejo.record import samples_path, telemetry_path
 
 FOLDER = RECORD["export"]["folder"]
 PARITY = RECORD["export"]["parity_file"]
@@ -30,6 +30,7 @@ def put(name: str, record: dict) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record))
     samples_path(path).touch()
+    telemetry_path(path).touch()
     return path
 
 
@@ -47,7 +48,7 @@ def test_only_failed_records_of_this_system_go():
     assert f"{broken}: killed: ended by SIGSEGV\n" in done.stdout
     assert "deleted 1 failed records of system local" in done.stdout
     assert (whole.exists(), samples_path(whole).exists(), foreign.exists()) == (True, True, True)
-    assert (broken.exists(), samples_path(broken).exists()) == (False, False)
+    assert not any(path.exists() for path in (broken, samples_path(broken), telemetry_path(broken)))
     assert Path(FOLDER, "export.json").exists()
     assert "deleted 1" in retry("--system", "r760").stdout
     assert not foreign.exists()

@@ -91,6 +91,46 @@ def test_a_later_layer_wins(config: Path) -> None:
     assert (run["repeats"], run["weights"], run["scale"]) == (2, "synthetic", "small")
 
 
+def test_settings_of_the_stopping_rule_belong_to_runs_that_have_it(config: Path) -> None:
+    [plain] = load(config, VIDEO).runs
+    assert plain["stop_width"] is None
+    assert not plain.keys() & {"stop_percentile", "stop_least_s"}
+    [stopping] = load(config, f"{VIDEO[:-1]}, stop_width: 0.02}}").runs
+    assert [stopping[key] for key in ("stop_width", "stop_percentile", "stop_least_s")] == [0.02, 50, 10]
+    assert stopping["id"] == plain["id"]
+    assert stopping["digest"] != plain["digest"]
+    both = load(config, f"{VIDEO[:-1]}, stop_width: [null, 0.02], stop_percentile: 90}}").runs
+    assert both[0]["digest"] == plain["digest"]  # what only the rule reads is no setting of a run without it
+    assert both[1]["stop_percentile"] == 90
+
+
+def test_the_stopping_rule_works_under_the_smoke_overlay(config: Path) -> None:
+    [run] = load(config, f"{VIDEO[:-1]}, stop_width: 0.02}}", overlay="smoke").runs
+    assert (run["stop_width"], run["stop_least_s"], run["duration_s"]) == (0.02, 0.5, 1)
+    [run] = load(config, VIDEO, overlay="smoke").runs
+    assert "stop_least_s" not in run
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("stop_percentile: 90", r"runs\[0\]\.stop_percentile: needs stop_width\. Give both, or none"),
+        ("stop_least_s: 5", r"runs\[0\]\.stop_least_s: needs stop_width"),
+        (
+            "stop_width: 0.02, stop_least_s: 30, duration_s: 20",
+            r"runs\[0\]\.stop_least_s: 30: more than duration_s, 20, so it never stops\. Lower it",
+        ),
+        ("stop_width: 0.02, duration_s: 5", r"runs\[0\]\.stop_least_s: 10: more than duration_s, 5"),
+        ("stop_width: 2", r"runs\[0\]\.stop_width: 2: must be at most 0\.1\. Lower it"),
+        ("stop_width: 0", r"runs\[0\]\.stop_width: 0: must be more than 0\. Raise it"),
+        ("stop_width: 0.02, stop_percentile: 75", r"runs\[0\]\.stop_percentile: 75: not allowed"),
+    ],
+)
+def test_a_stopping_rule_that_cannot_work_is_refused(config: Path, settings: str, message: str) -> None:
+    with pytest.raises(CotejoError, match=message):
+        load(config, f"{VIDEO[:-1]}, {settings}}}")
+
+
 def test_runs_alike_under_an_overlay_are_measured_once_and_named(config: Path) -> None:
     study = load(config, f"{VIDEO[:-1]}, cores: [1, all]}}", overlay="smoke")
     assert len(study.runs) == 1

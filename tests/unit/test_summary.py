@@ -1,4 +1,5 @@
 import csv
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cotejo import record, samples, summary
 from cotejo.errors import CotejoError
 from cotejo.summary import COLUMNS, read_attempt, read_sheet, read_summary, summarise
 from cotejo.tasks import Metric
-from cotejo.verdict import THRESHOLDS
+from cotejo.verdict import THRESHOLDS, Evidence
 
 SHEET = {**RUN, "repeats": 6}
 
@@ -24,7 +25,7 @@ def write(folder: Path, facts: dict[str, Any], request_s: Iterable[float] = (), 
     if not times:
         record.write(path, facts, None)
         return path
-    level = samples.Level("single-stream", 2, 0.6, 1234.5)
+    level = samples.Level("single-stream", 2, 0.6, 1234.5, concurrency=1, ended_by="duration")
     for index, time_s in enumerate(times):
         ok = index < len(times) - bad
         outcome = {"tokens_in": 4, "tokens_out": 8, "ok": 1} if ok else {"ok": 0, "error": "RuntimeError: no"}
@@ -44,13 +45,14 @@ def write(folder: Path, facts: dict[str, Any], request_s: Iterable[float] = (), 
         )
     raw = folder / "samples.csv"
     samples.write_samples(raw, [level], ())
-    record.write(path, {**facts, "levels": [level.summary()]}, raw)
+    own = {key: facts["levels"][0][key] for key in ("telemetry", "ended_by")}
+    record.write(path, {**facts, "levels": [level.summary() | own]}, raw)
     raw.unlink()
     return path
 
 
-def attempts(folder: Path) -> list[summary.Attempt]:
-    return [read_attempt(path) for path in record.find(folder)]
+def attempts(folder: Path, origin: str = "") -> list[summary.Attempt]:
+    return [read_attempt(path, origin) for path in record.find(folder)]
 
 
 def table(folder: Path, *sheet: dict[str, Any]) -> pd.DataFrame:
@@ -74,7 +76,7 @@ def test_metrics_are_recomputed_from_samples_and_their_median_taken(tmp_path: Pa
     assert (row["unit"], row["better"], row["level"]) == ("tokens/s", "higher", "single-stream")
     assert (row["repeats"], row["attempts"], row["failures"], row["requests"]) == (6, 6, 0, 18)
     assert row["measured_s"] == pytest.approx(3 * 3.15)
-    assert row["verdict"] == "smoke" and row["reasons"] == "duration 9.4 s < 600 s"
+    assert row["verdict"] == "smoke" and row["reasons"].startswith("duration 9.4 s < 600 s")
     assert row["marks"] == "synthetic; small"
     assert row["cpus"] == 1
 
@@ -139,6 +141,93 @@ def test_a_failed_repeat_shows_in_its_run(tmp_path: Path) -> None:
     assert "1 of 2 repeats failed: out-of-memory" in row["reasons"]
 
 
+def test_what_a_level_took_follows_its_metrics(tmp_path: Path) -> None:
+    for repeat, cores in ((1, 0.5), (2, 0.75)):
+        telemetry = {**RECORD["levels"][0]["telemetry"], "cpu_cores": cores}
+        level = {**RECORD["levels"][0], "telemetry": telemetry}
+        write(tmp_path, changed(RECORD, repeat=repeat, levels=[level]), [0.5])
+    rows = table(tmp_path)
+    row = only(rows, "cpu_cores")
+    assert (row["source"], row["median"], row["unit"]) == ("telemetry", 0.625, "cores")
+    assert row["verdict"] == only(rows, "tokens_per_s")["verdict"]
+    sources = list(rows["source"])
+    assert sources == sorted(sources) and set(sources) == {"samples", "telemetry"}
+
+
+def test_a_level_without_telemetry_has_its_metrics_only(tmp_path: Path) -> None:
+    write(tmp_path, changed(RECORD, levels=[{**RECORD["levels"][0], "telemetry": None}]), [0.5])
+    assert set(table(tmp_path)["source"]) == {"samples"}
+
+
+def test_it_says_how_levels_ended_and_in_which_order_they_were_measured(tmp_path: Path) -> None:
+    other = {"run__id": "other", "run__digest": "8888888888"}
+    times = [(RECORD, 1, "09"), (RECORD, 2, "11"), (RECORD, 3, "10")]
+    for facts, repeat, hour in [*times, (changed(RECORD, **other), 1, "08")]:
+        ended = "interval" if repeat == 3 else "duration"
+        level = {**facts["levels"][0], "ended_by": ended}
+        at = {"started_at": f"2026-01-31T{hour}:00:00.000Z", "levels": [level]}
+        write(tmp_path, changed(facts, repeat=repeat, **at), [0.5])
+    lab = changed(RECORD, system="lab", run__system="lab", started_at="2026-01-01T00:00:00.000Z")
+    write(tmp_path, lab, [0.5])
+    write(tmp_path, failed("timeout", repeat=4, started_at="2026-01-31T12:00:00.000Z"))
+    rows = table(tmp_path, SHEET, {**SHEET, "id": "other", "digest": "8888888888"})
+    rates = rows[rows["metric"] == "tokens_per_s"].set_index(["run", "system"])
+    assert rates.loc[(SHEET["id"], "local"), "order"] == "2 4 3 5"
+    assert rates.loc[("other", "local"), "order"] == "1"
+    assert rates.loc[(SHEET["id"], "lab"), "order"] == "1"
+    assert rates.loc[(SHEET["id"], "local"), "ended"] == "duration 2; interval 1"
+
+
+def test_records_from_elsewhere_stand_beside_ones_own(tmp_path: Path) -> None:
+    for repeat in (1, 2):
+        write(tmp_path / "own", changed(RECORD, repeat=repeat), [0.5])
+    write(tmp_path / "lab", RECORD, [0.25])
+    write(tmp_path / "lab", failed("timeout", repeat=2))
+    rows = summarise([SHEET], [*attempts(tmp_path / "own"), *attempts(tmp_path / "lab", "lab-a30")], THRESHOLDS)
+    rates = rows[rows["metric"] == "tokens_per_s"].set_index("origin")
+    assert rates["environment"].nunique() == 1 and set(rates["system"]) == {"local"}
+    assert rates["median"].to_dict() == {"": pytest.approx(16), "lab-a30": pytest.approx(32)}
+    assert rates["attempts"].to_dict() == {"": 2, "lab-a30": 2}
+    assert "1 of 2 repeats failed: timeout" in rates.loc["lab-a30", "reasons"]
+
+
+def test_the_checks_are_given_all_that_speaks_of_a_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Evidence] = []
+    monkeypatch.setattr(summary, "level_findings", lambda evidence, thresholds: seen.append(evidence) or [])
+    for repeat, request_s in ((1, 0.5), (3, 0.25)):
+        write(tmp_path, changed(RECORD, repeat=repeat), [request_s] * (repeat + 1))
+    write(tmp_path, failed("timeout", repeat=2))
+    table(tmp_path)
+    [evidence] = seen
+    assert [record["repeat"] for record in evidence.records] == [1, 2, 3]
+    assert evidence.level == "single-stream"
+    assert [level["requests"] for level in evidence.levels] == [2, 4]
+    assert [one.requests for one in evidence.steadiness] == [2, 4]
+    assert evidence.values == pytest.approx([16, 32]) and evidence.better == "higher"
+
+
+def test_a_headline_that_some_repeat_lacks_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Evidence] = []
+    monkeypatch.setattr(summary, "level_findings", lambda evidence, thresholds: seen.append(evidence) or [])
+    write(tmp_path, RECORD, [0.5])
+    write(tmp_path, changed(RECORD, repeat=2), [0.5], bad=1)
+    odd = [Metric("odd_ms", 1.0, "ms", "lower")]
+    metrics = "cotejo.tasks.text_generation.metrics"
+    monkeypatch.setattr(metrics, lambda samples, level, run: odd if (samples["ok"] == 1).any() else [])
+    table(tmp_path)
+    assert [(one.values, one.better) for one in seen] == [([], "")]
+
+
+@pytest.mark.parametrize("name", ["local/{run}/r2.json", "edge/{run}/r1.json", "local/other~0123456789/r1.json"])
+def test_a_record_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, RECORD, [0.5])
+    copy = tmp_path / "copies" / name.format(run=path.parent.name)
+    shutil.copytree(path.parent, copy.parent)
+    (copy.parent / "r1.json").rename(copy)
+    with pytest.raises(CotejoError, match=rf"{copy.name}: is the record of local/.*/r1\.json, which it isn't called"):
+        read_attempt(copy)
+
+
 def test_a_run_without_a_record_is_named(tmp_path: Path) -> None:
     rows = table(tmp_path)
     assert len(rows) == 1
@@ -170,7 +259,7 @@ def test_a_percentile_that_some_repeat_cannot_tell_is_blank(tmp_path: Path) -> N
     row = only(rows, "latency_p90_ms")
     assert pd.isna(row["median"]) and pd.isna(row["values"])
     assert row["verdict"] == "smoke"
-    assert "samples 43 < 44 for p90" in row["reasons"]
+    assert row["reasons"].startswith("samples 43 < 44 for p90; ")
     assert "p90" not in only(rows, "latency_p50_ms")["reasons"]
 
 
@@ -199,8 +288,8 @@ def test_a_level_that_yields_no_metric_is_a_failed_row(tmp_path: Path, monkeypat
     write(tmp_path, RECORD, [0.5, 0.5], bad=2)
     monkeypatch.setattr("cotejo.tasks.text_generation.metrics", lambda samples, level, run: [])
     rows = table(tmp_path)
-    assert len(rows) == 1
-    assert rows.iloc[0]["verdict"] == "failed"
+    assert set(rows["verdict"]) == {"failed"}
+    assert list(rows["source"].isna()) == [True, *[False] * (len(rows) - 1)]
     assert rows.iloc[0]["reasons"].startswith("no request succeeded")
     assert rows.iloc[0]["level"] == "single-stream"
 

@@ -3,7 +3,17 @@ from typing import Any
 import pytest
 from record_example import RECORD, changed, failed
 
-from cotejo.verdict import THRESHOLDS, WORDS, Finding, Verdict, floor_finding, judge, level_findings, run_verdict
+from cotejo.verdict import (
+    THRESHOLDS,
+    WORDS,
+    Evidence,
+    Finding,
+    Verdict,
+    floor_finding,
+    judge,
+    level_findings,
+    run_verdict,
+)
 
 LEVEL = "single-stream"
 
@@ -13,12 +23,33 @@ def records(n: int, duration_s: float = 100.0, requests: int = 10, failed_reques
     return [changed(RECORD, repeat=repeat, levels=[level]) for repeat in range(1, n + 1)]
 
 
-def verdict(group: list[dict[str, Any]]) -> Verdict:
-    return judge(level_findings(group, LEVEL, THRESHOLDS))
+def verdict(group: list[dict[str, Any]], level: str = LEVEL, **thresholds: float) -> Verdict:
+    return judge(level_findings(Evidence(group, level, [], [], ""), {**THRESHOLDS, **thresholds}))
 
 
 def test_six_repeats_of_600_s_in_all_are_publishable() -> None:
     assert verdict(records(6)) == ("publishable", ())
+
+
+def ended_by(*rules: str) -> list[dict[str, Any]]:
+    """A whole record of 15 s for each rule that ended its level."""
+    shorts = records(len(rules), duration_s=15.0)
+    return [
+        changed(record, levels=[{**record["levels"][0], "ended_by": rule}])
+        for record, rule in zip(shorts, rules, strict=True)
+    ]
+
+
+def test_repeats_that_the_stopping_rule_ended_need_no_600_s() -> None:
+    assert verdict(ended_by(*["interval"] * 6)) == ("publishable", ())
+
+
+def test_one_repeat_that_its_time_ended_asks_for_600_s_again() -> None:
+    assert verdict(ended_by("duration", *["interval"] * 5)) == ("smoke", ("duration 90 s < 600 s",))
+
+
+def test_the_stopping_rule_replaces_no_repeat() -> None:
+    assert verdict(ended_by(*["interval"] * 5)) == ("smoke", ("repeats 5 < 6",))
 
 
 def test_synthetic_weights_may_be_publishable() -> None:
@@ -34,6 +65,12 @@ def test_less_than_600_s_is_smoke() -> None:
     assert verdict(records(6, duration_s=2.0)) == ("smoke", ("duration 12 s < 600 s",))
 
 
+def test_repeats_that_all_stopped_by_their_interval_need_no_600_s() -> None:
+    stopped = [changed(one, levels=[{**one["levels"][0], "ended_by": "interval"}]) for one in records(6, 20.0)]
+    assert verdict(stopped) == ("publishable", ())
+    assert verdict([*stopped[:5], *records(1, 20.0)]) == ("smoke", ("duration 120 s < 600 s",))
+
+
 def test_a_duration_just_too_short_is_not_printed_as_enough() -> None:
     assert verdict(records(6, duration_s=99.999)) == ("smoke", ("duration 599.9 s < 600 s",))
 
@@ -43,11 +80,11 @@ def test_all_reasons_are_named() -> None:
 
 
 def test_thresholds_are_those_given() -> None:
-    assert judge(level_findings(records(2, 1.0), LEVEL, {"repeats": 2, "duration_s": 2})) == ("publishable", ())
+    assert verdict(records(2, 1.0), repeats=2, duration_s=2) == ("publishable", ())
 
 
 def test_only_the_asked_level_counts() -> None:
-    assert judge(level_findings(records(6), "another", THRESHOLDS)).reasons == ("repeats 0 < 6", "duration 0 s < 600 s")
+    assert verdict(records(6), "another").reasons == ("repeats 0 < 6", "duration 0 s < 600 s")
 
 
 def test_a_failed_attempt_shows_beside_enough_whole_ones() -> None:

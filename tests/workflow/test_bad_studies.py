@@ -68,6 +68,22 @@ WRONG = {
         study(figures="[{kind: stages, name: a, colour: red}]"),
         "figures[0].colour: 'red': unknown key",
     ),
+    "import without a folder": (
+        study(more="imports: [{name: lab}]"),
+        "imports[0]: lacks the key 'folder'. The `results/<study>` folder",
+    ),
+    "import with a bad name": (
+        study(more="imports: [{name: Lab A30, folder: ../lab}]"),
+        "imports[0].name: 'Lab A30': must be small letters",
+    ),
+    "import that isn't there": (
+        study(more="imports: [{name: lab, folder: ../lab}]"),
+        "imports[0].folder: ../lab: no such folder",
+    ),
+    "import without records": (
+        study(more="imports: [{name: lab, folder: config}]"),
+        "imports[0].folder: config: holds no records. Name a results/<study> folder",
+    ),
     "broken YAML": (study(more="x: [1"), "not valid YAML"),
     "key given twice": (study(more="title: Again"), "key 'title' is given twice"),
 }

@@ -93,6 +93,14 @@ def test_a_deleted_figure_is_drawn_again_and_no_other(project):
     assert project.jobs() == {"plot_figure": 1, "make_report": 1}
 
 
+def test_a_deleted_table_of_verdicts_is_made_again_with_what_stands_on_it(project):
+    project.finish()
+    (project.folder / "results/demo/verdicts.csv").unlink()
+    jobs = project.jobs()
+    assert "measure_process" not in jobs
+    assert jobs["summarise"] == 1
+
+
 def test_a_touched_figure_module_redraws_its_figures_only(project):
     project.finish()
     (project.folder / "scripts/cotejo/figures/bars.py").touch()

@@ -3,7 +3,9 @@
 from typing import Any
 
 _VALUES = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "minItems": 1}]}
-_COLUMNS = ("name", "model", "architecture", "task", "dataset", "backend", "precision", "cores", "system", "level")
+_COLUMNS = (
+    "name", "model", "architecture", "task", "dataset", "backend", "precision", "cores", "origin", "system", "level",
+)  # fmt: skip
 
 COMMON: dict[str, Any] = {
     "where": {

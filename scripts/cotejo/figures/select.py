@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
-    "system", "model", "dataset", "weights", "scale", "backend", "precision", "compute_precision", "device", "cores",
-    "level",
+    "origin", "system", "model", "dataset", "weights", "scale", "backend", "precision", "compute_precision", "device",
+    "cores", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")
 
 # What a figure names once under it, where all its rows have the same.
-COMMON = ("model", "dataset", "backend", "precision", "system", "device", "cores", "level")
+COMMON = ("model", "dataset", "backend", "precision", "system", "origin", "device", "cores", "level")
 DEFAULT_BY = ("backend", "precision")
 
 Row = Mapping[str, Any]
@@ -77,22 +77,27 @@ def entries(
     missing = rows[(rows["metric"] == "") & rows["task"].isin(tasks)]
     chosen: list[Row] = [*rows.loc[sorted([*measured.index, *missing.index])].to_dict("records")]  # type: ignore[list-item]
     by = options.get("by", DEFAULT_BY)
-    labels = _labels(chosen, by, tuple(without))
+    labels = row_labels(chosen, by, tuple(without))
     found = zip(chosen, labels, strict=True)
     return [Entry(label, value_label(by[0], row[by[0]]), row, gap(row)) for row, label in found]
 
 
-def _labels(rows: Sequence[Row], by: Sequence[str], without: Sequence[str]) -> list[str]:
+def row_labels(rows: Sequence[Row], by: Sequence[str], without: Sequence[str]) -> list[str]:
     """A label for each row, of as many columns as tell them apart. A column shows only where it isn't blank."""
     columns = list(by)
     for column in SETTINGS:
-        if column not in (*columns, *without) and len({row[column] for row in rows} - {""}) > 1:
+        if column not in (*columns, *without) and len(known(rows, column)) > 1:
             columns.append(column)
     for column in LAST_RESORT:
-        known = [*columns, *without]
-        if column not in known and _distinct(rows, [*known, column]) > _distinct(rows, known):
+        told = [*columns, *without]
+        if column not in told and _distinct(rows, [*told, column]) > _distinct(rows, told):
             columns.append(column)
     return [" · ".join(value_label(column, row[column]) for column in columns if row[column]) for row in rows]
+
+
+def known(rows: Iterable[Row], column: str) -> set[str]:
+    """The column's values. A blank one tells nothing, but for an origin: there it is what was measured here."""
+    return {row[column] for row in rows if row[column] or (column == "origin" and row["system"])}
 
 
 def _distinct(rows: Sequence[Row], columns: Sequence[str]) -> int:
@@ -107,7 +112,7 @@ def gap(row: Row) -> str:
     if row["verdict"] == NOT_MEASURED:
         return NOT_MEASURED
     if math.isnan(row["median"]):
-        return f"no value: {row['reasons'].split(SEPARATOR)[-1]}"
+        return f"no value: {row['reasons'].split(SEPARATOR)[0]}"
     return ""
 
 
@@ -126,8 +131,10 @@ def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without:
     """What must stand under a figure: what is common to all of it, how a mark is read, what its numbers are not."""
     shown = [entry for entry in found if not entry.gap]
     named = (*options.get("by", DEFAULT_BY), *without)
-    common = {column: {entry.row[column] for entry in found} - {""} for column in COMMON if column not in named}
-    lines = [" · ".join(value_label(column, *values) for column, values in common.items() if len(values) == 1)]
+    rows = [entry.row for entry in found]
+    common = {column: known(rows, column) for column in COMMON if column not in named}
+    alike = [value_label(column, *values) for column, values in common.items() if len(values) == 1]
+    lines = [" · ".join(text for text in alike if text)]
     if shown:
         repeats = sorted({int(entry.row["repeats"]) for entry in shown})
         text = f"{mark}: median of {_times(repeats)}; dots: the repeats"

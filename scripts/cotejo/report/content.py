@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cotejo.figures import figure
+from cotejo.figures.select import known
 from cotejo.labels import mark_label, metric_label, number, value_label
 from cotejo.verdict import SEPARATOR
 
@@ -15,28 +16,29 @@ Record = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 # What a run's line names beside its id, where it isn't the same for the whole study.
-SHOWN = ("system", "level")
+SHOWN = ("origin", "system", "level")
 
 EXPLAINED = {
-    "publishable": "enough repeats, time and samples",
-    "smoke": "too little was measured to be published; the reasons stand beside it",
-    "unsteady": "it drifted while it was measured",
-    "noisy": "the machine was not quiet",
-    "failed": "no value: it failed, or its export did",
+    "publishable": "enough was measured, it was steady, and the machine was quiet",
+    "smoke": "too little was measured, or too little is known of the machine, to be published",
+    "unsteady": "it was not one steady thing that was measured: it drifted or stalled, or a repeat or the load was off",
+    "noisy": "the machine was not quiet: something else used it, or it slowed down",
+    "failed": "no value: it failed, or its export or all its requests did",
     "not measured": "the study asks for it, and there is no record of it",
 }
 
 
-def content(study: Mapping[str, Any], summary: pd.DataFrame, records: Mapping[str, Record]) -> dict[str, Any]:
+def content(
+    study: Mapping[str, Any], summary: pd.DataFrame, verdicts: pd.DataFrame, records: Mapping[str, Record]
+) -> dict[str, Any]:
     """What can be said of a study's results.
 
-    `study`: title, question, overlay (its title, or empty) and figures; `summary` as `read_summary` gives it; records
-    by their path relative to the report.
+    `study`: title, question, overlay (its title, or empty) and figures; `summary` as `read_summary` gives it, verdicts
+    as `read_verdicts`; records by their path relative to the report, each with its `origin` among its keys.
     """
     rows: list[Row] = [*summary.to_dict("records")]  # type: ignore[list-item]
     found = list(records.values())
-    tables = [table(task, [row for row in rows if row["task"] == task]) for task in unique(row["task"] for row in rows)]
-    counted = Counter(line["verdict"] for part in tables for line in part["lines"])
+    counted = Counter(verdicts["verdict"])
     return {
         "title": study["title"],
         "question": study["question"],
@@ -47,7 +49,9 @@ def content(study: Mapping[str, Any], summary: pd.DataFrame, records: Mapping[st
             {"word": word, "count": counted[word], "text": EXPLAINED[word]} for word in EXPLAINED if counted[word]
         ],
         "figures": [described(entry, summary) for entry in study["figures"]],
-        "tables": tables,
+        "tables": tables([row for row in rows if row["source"] != "telemetry"]),
+        "resources": tables([row for row in rows if row["source"] == "telemetry"]),
+        "worth": worth([*verdicts.to_dict("records")]),  # type: ignore[list-item]
         "failures": failures(records),
         "machines": machines(found),
         "models": models(found),
@@ -67,18 +71,19 @@ def described(entry: Mapping[str, Any], summary: pd.DataFrame) -> dict[str, str]
     }
 
 
+def tables(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A table for each task."""
+    return [table(task, [row for row in rows if row["task"] == task]) for task in unique(row["task"] for row in rows)]
+
+
 def table(task: str, rows: Sequence[Row]) -> dict[str, Any]:
     """A task's results: a line for each run, environment and level, a column for each metric."""
     metrics = {row["metric"]: row for row in rows if row["metric"]}
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row["run"], row["digest"], row["system"], row["environment"], row["level"]), []).append(row)
-    extra = [column for column in SHOWN if len({row[column] for row in rows if row[column]}) > 1]
-    if len({(row["system"], row["environment"]) for row in rows}) > len({row["system"] for row in rows}):
-        keys = {(row["run"], row["system"], row["environment"]) for row in rows}
-        # Only where one run was measured in several environments: runs of unlike code always differ in theirs.
-        if len(keys) > len({key[:2] for key in keys}):
-            extra.append("environment")
+        key = (row["run"], row["digest"], row["origin"], row["system"], row["environment"], row["level"])
+        groups.setdefault(key, []).append(row)
+    extra = differing(rows)
     lines = [line(members, list(metrics), extra) for members in groups.values()]
     shown = Counter((each["name"], each["settings"], *each["extra"]) for each in lines)
     for each in lines:
@@ -92,6 +97,19 @@ def table(task: str, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def differing(rows: Sequence[Row]) -> list[str]:
+    """The columns that a table must show beside the run, because its rows differ in them."""
+    columns = [column for column in SHOWN if len(known(rows, column)) > 1]
+    # Only where one run was measured in several environments: runs of unlike code always differ in theirs.
+    keys = {(row["run"], row["origin"], row["system"], row["environment"]) for row in rows}
+    return [*columns, "environment"] if len(keys) > len({key[:3] for key in keys}) else columns
+
+
+def extra_cell(row: Row, column: str) -> str:
+    """What stands in a differing column; what was measured here has no origin."""
+    return "here" if column == "origin" and row["system"] and not row["origin"] else row[column]
+
+
 def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
     """One line of a table. Its verdict is that of its values; a blank one's own reason stands in its cell."""
     by_metric = {row["metric"]: row for row in members}
@@ -101,20 +119,50 @@ def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -
         "run": shown["run"],
         "name": shown["name"],
         "settings": " · ".join(value_label(column, shown[column]) for column in settings),
-        "extra": [shown[column] for column in extra],
+        "extra": [extra_cell(shown, column) for column in extra],
         "cells": [cell(by_metric[name]) if name in by_metric else None for name in metrics],
         "attempts": f"{shown['attempts'] - shown['failures']:.0f} of {shown['attempts']:.0f}",
         "verdict": shown["verdict"],
-        "reasons": [reason for reason in shown["reasons"].split(SEPARATOR) if reason],
     }
 
 
 def cell(row: Row) -> dict[str, str]:
     """A value with its interval, or the reason that it is blank."""
     if math.isnan(row["median"]):
-        return {"value": "", "interval": "", "reason": row["reasons"].split(SEPARATOR)[-1]}
+        return {"value": "", "interval": "", "reason": row["reasons"].split(SEPARATOR)[0]}
     interval = "" if math.isnan(row["low"]) else f"{number(row['low'])} to {number(row['high'])}"
     return {"value": number(row["median"]), "interval": interval, "reason": ""}
+
+
+def worth(rows: Sequence[Row]) -> dict[str, Any]:
+    """The table of verdicts: a line for each run and level, with every reason and how it was measured."""
+    extra = differing(rows)
+    return {
+        "extra": extra,
+        "lines": [
+            {
+                "run": row["run"],
+                "extra": [extra_cell(row, column) for column in extra],
+                "verdict": row["verdict"],
+                "reasons": parts(row["reasons"]),
+                "blank": parts(row["blank"]),
+                "repeats": f"{row['repeats'] or 0} of {row['attempts']}",
+                "ended": row["ended"],
+                "order": row["order"],
+            }
+            for row in rows
+        ],
+    }
+
+
+def parts(cell: str) -> list[str]:
+    """What a cell lists."""
+    return [part for part in cell.split(SEPARATOR) if part]
+
+
+def place(record: Record) -> str:
+    """Where a record was measured: its system, and whose that is where the record was imported."""
+    return ", ".join(filter(None, [record["system"], value_label("origin", record["origin"])]))
 
 
 def failures(records: Mapping[str, Record]) -> list[dict[str, Any]]:
@@ -122,7 +170,8 @@ def failures(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for path, record in records.items():
         if record["status"] == "failed":
-            facts = {"run": record["run"]["id"], **{key: record[key] for key in ("system", "reason", "message")}}
+            facts = {"run": record["run"]["id"], "place": place(record)}
+            facts |= {key: record[key] for key in ("reason", "message")}
             group = groups.setdefault(tuple(facts.values()), {**facts, "repeats": []})
             group["repeats"].append({"number": record["repeat"], "path": path})
     return list(groups.values())
@@ -132,7 +181,7 @@ def machines(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Each machine as it was probed, once for each set of facts, with the versions that computed on it."""
     groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(repr((record["system"], record["environment"])), []).append(record)
+        groups.setdefault(repr((place(record), record["environment"])), []).append(record)
     return [machine(group) for group in groups.values()]
 
 
@@ -154,7 +203,7 @@ def machine(group: Sequence[Record]) -> dict[str, Any]:
     }
     versions = {name: version for record in group for name, version in record["versions"].items()}
     return {
-        "system": group[0]["system"],
+        "place": place(group[0]),
         "facts": {label: text for label, text in facts.items() if text},
         "versions": dict(sorted(versions.items())),
     }
@@ -175,12 +224,12 @@ def models(records: Iterable[Record]) -> list[dict[str, str]]:
 
 
 def links(records: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """Each run's records, by system."""
+    """Each run's records, by where they were measured."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for path, record in records.items():
-        group = groups.setdefault((record["run"]["id"], record["system"]), [])
+        group = groups.setdefault((record["run"]["id"], place(record)), [])
         group.append({"path": path, "repeat": record["repeat"], "failed": record["status"] == "failed"})
-    return [{"run": run, "system": system, "records": group} for (run, system), group in groups.items()]
+    return [{"run": run, "place": where, "records": group} for (run, where), group in groups.items()]
 
 
 def period(records: Sequence[Record]) -> str:

@@ -1,0 +1,29 @@
+"""A study's `figures:`, checked before anything is drawn, or measured for it."""
+
+from pathlib import Path
+from typing import Any
+
+from cotejo.errors import CotejoError
+from cotejo.figures import FIGURES, figure
+from cotejo.schema import check, did_you_mean, schema_of, short, shown
+
+
+def check_figures(entries: list[dict[str, Any]], path: Path) -> None:
+    """Each figure must be of a known kind, with options that kind takes, under a name of its own."""
+    common = schema_of("study")["properties"]["figures"]["items"]["properties"]
+    for index, entry in enumerate(entries):
+        if entry["kind"] not in FIGURES:
+            raise CotejoError(
+                f"{shown(path)}: figures[{index}].kind: {short(entry['kind'])}: no kind of figure"
+                f"{did_you_mean(entry['kind'], FIGURES)}"
+            )
+        kind = figure(entry["kind"])
+        rule = {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(getattr(kind, "REQUIRED", ())),
+            "properties": {**common, **kind.OPTIONS},
+        }
+        check(entry, rule, path, ("figures", index))
+        if entry["name"] in [other["name"] for other in entries[:index]]:
+            raise CotejoError(f"{shown(path)}: figures[{index}].name: {short(entry['name'])}: twice. Rename one")

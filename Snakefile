@@ -33,7 +33,11 @@ rule all:
         # Each step by name: Snakemake doesn't remake a missing file that only stands between two that are there.
         [path for results in STUDIES for path in records_of(results)],
         figures_of(*STUDIES),
-        expand("results/{results}/{page}", results=STUDIES, page=["runs.csv", "summary.csv", "verdicts.csv", "report.html"]),
+        expand(
+            "results/{results}/{page}",
+            results=STUDIES,
+            page=["runs.csv", "summary.csv", "verdicts.csv", "report.html"],
+        ),
 
 
 rule plots:

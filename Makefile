@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo retry test lint test-unit test-workflow test-integration benchmark docs
+.PHONY: help setup lock demo retry test lint test-unit test-workflow test-integration benchmark method docs
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,10 @@ test-integration: setup ## real exports, real measurements, at small scale
 
 benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machine; writes docs/performance.md
 	$(VENV)/bin/python tests/performance/run_benchmarks.py
+
+method: setup ## simulate what docs/method.md claims, and write its tables and its figure; about ten minutes
+	$(VENV)/bin/python tests/method/simulate.py
+	$(VENV)/bin/python tests/method/simulate_stopping.py
 
 docs: setup ## config/README.md, from the schemas
 	$(VENV)/bin/python scripts/document_config.py

@@ -14,13 +14,7 @@ rule summarise:
         sheet="results/{results}/runs.csv",
         records=lambda wildcards: records_of(study_of(wildcards).results),
         imported=lambda wildcards: imported_records(study_of(wildcards).results),
-        code=[
-            "scripts/summarise.py",
-            *(f"scripts/cotejo/{module}.py" for module in ("summary", "verdict_table", "stats", "steadiness")),
-            "scripts/cotejo/telemetry/metrics.py",
-            *sorted(path.as_posix() for path in Path("scripts/cotejo/verdict").glob("*.py")),
-            *sorted(path.as_posix() for path in Path("scripts/cotejo/tasks").glob("*.py")),
-        ],
+        code=["scripts/summarise.py", "scripts/cotejo/verdict_table.py", *JUDGING],
     output:
         summary="results/{results}/summary.csv",
         verdicts="results/{results}/verdicts.csv",

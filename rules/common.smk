@@ -65,6 +65,14 @@ RUNS = {(study.results, folder_name(run)): run for study in STUDIES.values() for
 RANKS = {key: rank for rank, key in enumerate(drawn(RUNS))}
 
 
+# What turns records into rows and judges them, wherever that is done.
+JUDGING = [
+    *(f"scripts/cotejo/{module}.py" for module in ("difference", "floors", "stats", "steadiness", "summary")),
+    "scripts/cotejo/telemetry/metrics.py",
+    *sorted(path.as_posix() for folder in ("tasks", "verdict") for path in Path("scripts/cotejo", folder).glob("*.py")),
+]
+
+
 wildcard_constraints:
     results="[a-z0-9-]+",
     system="[a-z0-9][a-z0-9.-]*",

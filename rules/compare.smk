@@ -29,12 +29,8 @@ rule compare_results:
         # The records are no inputs: those in this checkout would then be there to be measured. Their digest stands below.
         code=[
             "scripts/compare_results.py",
-            *(f"scripts/cotejo/{module}.py" for module in ("difference", "stats", "summary")),
-            *sorted(
-                path.as_posix()
-                for folder in ("comparison", "tasks", "verdict")
-                for path in Path("scripts/cotejo", folder).glob("*.py")
-            ),
+            *sorted(path.as_posix() for path in Path("scripts/cotejo/comparison").glob("*.py")),
+            *JUDGING,
         ],
     output:
         comparison="results/compare/comparison.csv",

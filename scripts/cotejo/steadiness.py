@@ -87,17 +87,40 @@ def steadiness_of_times(times_s: np.ndarray, items: np.ndarray) -> Steadiness:
     if len(times_s) < LEAST_REQUESTS:
         return Steadiness(len(times_s), recurring)
     logs = np.log(np.maximum(times_s, RESOLUTION_S))
-    excess = excess_over_item(logs, items) if recurring else logs - np.median(logs)
+    drifting = changes(without_work(logs, items) if recurring else logs)
     # A request of an item that came once may be long because of its work: that is no stall.
     comparable = recurring and len(times_s) >= LEAST_REQUESTS_FOR_STALLS
-    return Steadiness(len(times_s), recurring, *changes(excess), find_stalls(times_s, excess) if comparable else None)
+    stalls = find_stalls(times_s, excess_over_item(logs, items)) if comparable else None
+    return Steadiness(len(times_s), recurring, *drifting, stalls)
+
+
+def without_work(logs: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Each value minus its item's median: one number for all of an item, so that what differs over time is left.
+
+    The medians are of values without a first estimate of the trend. Otherwise an item that comes later in each round
+    would hold more of it, and a round's requests would come out alike, as if they resembled each other.
+    """
+    passed = (np.arange(len(logs)) + 0.5) / len(logs)
+    trend = log_trend(logs - item_medians(logs, items))
+    return logs - item_medians(logs - trend * passed, items)
+
+
+def item_medians(values: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """For each value the median of its item."""
+    order = np.lexsort((values, items))
+    first = np.flatnonzero(np.diff(items[order], prepend=-1))
+    size = np.diff(first, append=len(values))
+    low, high = (values[order][first + middle] for middle in ((size - 1) // 2, size // 2))
+    medians = np.empty(len(values))
+    medians[order] = np.repeat((low + high) / 2, size)
+    return medians
 
 
 def excess_over_item(values: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Each value minus the median of the other values of its item; every item comes twice or more.
 
     The value itself is left out: it would draw the median to itself, most of all where an item recurs seldom, and so
-    make the values look more alike than they are.
+    make the values look more alike than they are, and ordinary ones far out.
     """
     order = np.lexsort((values, items))
     ranked, grouped = values[order], items[order]
@@ -119,12 +142,11 @@ def changes(logs: np.ndarray) -> tuple[Change, Change]:
     the slope of Theil 1950 and Sen 1968 (Journal of the American Statistical Association 63:1379) through the medians
     of segments, over the whole window; tested by Kendall's tau of those against time (Mann 1945, Econometrica 13:245).
     """
-    from scipy.stats import kendalltau, theilslopes
+    from scipy.stats import kendalltau
 
     half = len(logs) // 2
     half_ratio = math.exp(np.median(logs[-half:]) - np.median(logs[:half]))
-    medians = _segment_medians(logs, min(MOST_SEGMENTS, len(logs)))
-    trend_ratio = math.exp(theilslopes(medians).slope * len(medians))
+    trend_ratio = math.exp(log_trend(logs))
 
     segments = min(MOST_SEGMENTS, len(logs) // math.ceil(CORRELATION_TIMES * correlation_time(logs)))
     if segments < LEAST_SEGMENTS:
@@ -134,6 +156,14 @@ def changes(logs: np.ndarray) -> tuple[Change, Change]:
     half_p = difference(times[: segments // 2], times[-(segments // 2) :]).p
     trend_p = float(kendalltau(np.arange(segments), medians).pvalue)
     return Change(half_ratio, half_p), Change(trend_ratio, 1.0 if math.isnan(trend_p) else trend_p)  # nan: all equal
+
+
+def log_trend(logs: np.ndarray) -> float:
+    """What the logarithms grow by over the whole window, along the slope of Theil and Sen."""
+    from scipy.stats import theilslopes
+
+    medians = _segment_medians(logs, min(MOST_SEGMENTS, len(logs)))
+    return float(theilslopes(medians).slope) * len(medians)
 
 
 def correlation_time(values: np.ndarray) -> float:

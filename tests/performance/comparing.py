@@ -13,6 +13,8 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+from analysis_cost import analysis_costs
+from analysis_cost import table as table_of_costs
 from artefacts import FILM, LLAMA, LLAMA_EXPORT, PROMPT, YOLO, YOLO_EXPORT, Film, make, yolo_for_ultralytics
 from page import Comparison, replace_between_marks, table
 from sides import (
@@ -25,6 +27,7 @@ from sides import (
     raw_pictures,
     throughput_fps,
 )
+from telemetry_cost import telemetry_cost
 
 from cotejo.affinity import format_cpus, mask
 from cotejo.command import ROOT
@@ -32,11 +35,14 @@ from cotejo.environment import machine_facts
 from cotejo.tasks.video_segmentation import FILM as SEGMENTED
 
 NEW_TOKENS = 64
+LEAST_TELEMETRY_REPEATS = 8  # for a noise that is known well enough to be a bound
 NOTHING_FOUND = 1.0  # the confidence that nothing exceeds, so that both sides have nothing to draw
 H264 = ["-preset", "veryfast"]
 VIDEO = {"task": "video-segmentation", "architecture": "yolo", "backend": "openvino"}
 TEXT = {"task": "text-generation", "architecture": "llama", "backend": "openvino", "new_tokens": NEW_TOKENS}
 PACKAGES = ("openvino", "ultralytics", "optimum-intel", "transformers", "torch", "av", "numpy")
+
+ANALYSIS = "A study of 1,000 records with 10,000 samples each, summarised and drawn once:"
 
 Sides = dict[str, list[float]]
 
@@ -58,8 +64,10 @@ def main() -> None:
         print(f"repetition {repeat + 1} of {arguments.repeats}", flush=True)
         measure(bench, film, forwards=repeat % 2 == 0, sides=sides)
         print({name: round(values[-1], 3) for name, values in sides.items()}, flush=True)
+    rows = [*comparisons(sides), *telemetry_cost(bench, max(LEAST_TELEMETRY_REPEATS, arguments.repeats))]
+    costs = table_of_costs(analysis_costs())
     command = shlex.join(["python", "tests/performance/run_benchmarks.py", *sys.argv[1:]])
-    text = f"{table(comparisons(sides))}\n\n{circumstances(command, bench, film, arguments.repeats, load)}"
+    text = f"{table(rows)}\n\n{circumstances(command, bench, film, arguments.repeats, load)}\n\n{ANALYSIS}\n\n{costs}"
     replace_between_marks(arguments.page, text)
     print(f"{text}\n\nwritten to {arguments.page}")
 

@@ -213,3 +213,21 @@ def test_a_level_without_a_good_request_has_only_its_law():
     samples, level = single_stream(np.ones(10), items(10))
     samples["ok"] = 0
     assert steadiness(samples, level) == (0, False, None, None, None, pytest.approx(1))
+
+
+@pytest.mark.parametrize("noise", [5e-4, 5e-3])
+@pytest.mark.parametrize("n", [100, 255])
+def test_a_drift_far_above_its_noise_is_sure_though_items_go_round(rng, n, noise):
+    times_s = ramp(normal(rng, n, noise), 0.3)
+
+    found = steadiness_of_times(times_s, items(n))
+
+    assert found.trend.ratio == pytest.approx(1.3, rel=0.02)
+    assert found.trend.p < 1e-4
+
+
+def test_a_step_is_as_large_as_it_is(rng):
+    times_s = normal(rng, 100, 0.001)
+    times_s[50:] *= 1.04
+
+    assert steadiness_of_times(times_s, items(100)).halves.ratio == pytest.approx(1.04, rel=0.002)

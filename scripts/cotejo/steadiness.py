@@ -72,7 +72,9 @@ def steadiness(samples: "pd.DataFrame", level: Mapping[str, Any]) -> Steadiness:
     done_s = ordered["done_s"].to_numpy(dtype=float)
     good, items = ordered["ok"].to_numpy() == 1, pd.factorize(ordered["item"])[0]
     if level["concurrency"] is None:
-        return steadiness_of_times(np.diff(done_s)[good[1:]], items[1:][good[1:]])
+        found = steadiness_of_times(np.diff(done_s)[good[1:]], items[1:][good[1:]])
+        # A film's frames come in its own order: unless each is compared to itself, a drift may be one of the film.
+        return found if found.recurring else found._replace(halves=None, trend=None)
     latency_s = done_s - ordered["scheduled_s"].to_numpy(dtype=float)
     law = littles_law(len(ordered) / level["duration_s"], float(latency_s.mean()), level["concurrency"])
     return steadiness_of_times(latency_s[good], items[good])._replace(littles_law=law)

@@ -190,7 +190,10 @@ def _level_rows(
     shortest = min(part["requests"] - part["failed_requests"] for part in parts)
     if not by_name:
         yield facts | _verdict_cells(judge([Finding("failed", "no request succeeded"), *findings]))
-    for source, lists in (("samples", by_name), ("telemetry", _by_name([one.resources for one in measured]))):
+    resources = _by_name([one.resources for one in measured])
+    # The telemetry sees some things so seldom that a short window may hold no reading of them: then there is no row.
+    seen = {name: metrics for name, metrics in resources.items() if len(metrics) == len(measured)}
+    for source, lists in (("samples", by_name), ("telemetry", seen)):
         for metrics in lists.values():
             yield facts | {"source": source} | _metric_cells(metrics, findings, len(parts), shortest)
 

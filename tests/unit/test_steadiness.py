@@ -231,3 +231,13 @@ def test_a_step_is_as_large_as_it_is(rng):
     times_s[50:] *= 1.04
 
     assert steadiness_of_times(times_s, items(100)).halves.ratio == pytest.approx(1.04, rel=0.002)
+
+
+def test_a_film_seen_once_is_not_tested_for_drift(rng):
+    """Its frames become more work: nobody can tell that from a machine that becomes slower."""
+    samples, level = single_stream(ramp(normal(rng, 200, 0.02), 1), np.arange(200))
+
+    pipeline, single = (steadiness(samples, {**level, "concurrency": number}) for number in (None, 1))
+
+    assert (pipeline.recurring, pipeline.halves, pipeline.trend) == (False, None, None)
+    assert single.trend is not None and single.trend.p < 1e-6  # its order is drawn, so that work has no trend

@@ -159,6 +159,15 @@ def test_a_level_without_telemetry_has_its_metrics_only(tmp_path: Path) -> None:
     assert set(table(tmp_path)["source"]) == {"samples"}
 
 
+def test_what_some_repeats_did_not_see_has_no_row(tmp_path: Path) -> None:
+    for repeat, share_mib in ((1, 100.0), (2, None)):
+        telemetry = {**RECORD["levels"][0]["telemetry"], "pss_peak_mib": share_mib}
+        write(tmp_path, changed(RECORD, repeat=repeat, levels=[{**RECORD["levels"][0], "telemetry": telemetry}]), [0.5])
+    metrics = set(table(tmp_path)["metric"])
+    assert "pss_peak_mib" not in metrics
+    assert "rss_peak_mib" in metrics
+
+
 def test_it_says_how_levels_ended_and_in_which_order_they_were_measured(tmp_path: Path) -> None:
     other = {"run__id": "other", "run__digest": "8888888888"}
     times = [(RECORD, 1, "09"), (RECORD, 2, "11"), (RECORD, 3, "10")]

@@ -51,7 +51,8 @@ def test_films_follow_one_another_without_end_and_take_the_first_ones_size(tmp_p
 
     frames = list(islice(endless_frames(files, WIDTH, HEIGHT, 1), 2 * FRAMES + 3))
 
-    assert [name for name, _ in frames] == ["a"] * FRAMES + ["b"] * FRAMES + ["a"] * 3
+    once = [f"{name}#{number}" for name in "ab" for number in range(FRAMES)]
+    assert [name for name, _ in frames] == [*once, "a#0", "a#1", "a#2"]
     assert {(frame.width, frame.height, frame.format.name) for _, frame in frames} == {(WIDTH, HEIGHT, "yuv420p")}
 
 

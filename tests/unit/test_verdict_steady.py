@@ -100,7 +100,7 @@ def test_sizes_of_shared_drifts():
     assert reasons(drift, apart) == [("unsteady", "drift: second half 7.3 % slower (bound 5 %)")]
     faster = [repeat(trend=1 / half.halves.ratio) for half in apart]
     assert reasons(drift, faster) == [
-        ("unsteady", "drift: end of the window 6.8 % faster than its start (bound 5 %)")
+        ("unsteady", "drift: from start to end 6.8 % faster (bound 5 %)")
     ]  # fmt: skip
     assert reasons(drift, [repeat(half=half) for half in (1.03, 1.04, 1.03, 1.05, 1.04, 1.03)]) == []
     assert reasons(drift, [repeat(half=half) for half in (1.3, 0.9, 1.3, 0.8, 1.2, 1.4)]) == []  # no common direction

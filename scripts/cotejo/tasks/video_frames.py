@@ -82,7 +82,10 @@ def film_size(file: Path) -> tuple[int, int, Fraction]:
 def endless_frames(
     files: Sequence[tuple[str, Path]], width: int, height: int, threads: int
 ) -> Iterator[tuple[str, "VideoFrame"]]:
-    """The films' frames in YUV 4:2:0 at width x height, with the name of their film, film after film, over and over."""
+    """The films' frames in YUV 4:2:0 at width x height, film after film, over and over, each with a name of its own.
+
+    That is its film's and its number, from 0: frames differ in work, and one is to be compared only with itself.
+    """
     import av
     from av.video.reformatter import VideoReformatter
 
@@ -93,8 +96,8 @@ def endless_frames(
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = threads
-                for frame in container.decode(stream):
-                    yield name, scaler.reformat(frame, width, height, "yuv420p", threads=threads)
+                for number, frame in enumerate(container.decode(stream)):
+                    yield f"{name}#{number}", scaler.reformat(frame, width, height, "yuv420p", threads=threads)
 
 
 class Encoder:

@@ -34,7 +34,7 @@ def drift(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
     trends = [(one.trend, one.recurring) for one in repeats if one.trend]
     said = [
         *(f"second half {change}" for change in _beyond_chance(halves, bound)),
-        *(f"end of the window {change} than its start" for change in _beyond_chance(trends, bound)),
+        *(f"from start to end {change}" for change in _beyond_chance(trends, bound)),
     ]
     return [Finding("unsteady", f"drift: {said[0]} (bound {bound:g} %)")] if said else []
 

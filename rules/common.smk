@@ -46,8 +46,9 @@ try:
     MODELS = load_yaml(Path("config/models.yaml"), "models")
     DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
     for dataset, entry in DATASETS.items():
-        # Only what is still to be measured needs its source: records copied from elsewhere are drawn without it.
-        if any(needs_dataset(study, dataset) for study in STUDIES.values()):
+        # Only what is still to be measured needs its source: records copied from elsewhere are drawn without it, and
+        # where two folders are compared nothing is measured.
+        if not config["candidate"] and any(needs_dataset(study, dataset) for study in STUDIES.values()):
             check_source(dataset, entry, Path("config/datasets.yaml"))
 except CotejoError as error:
     # Not raised on: Snakemake would put a traceback around a message that is meant to be read.

@@ -27,7 +27,7 @@ from sides import (
     raw_pictures,
     throughput_fps,
 )
-from telemetry_cost import telemetry_cost
+from telemetry_cost import TURN_S, telemetry_cost
 
 from cotejo.affinity import format_cpus, mask
 from cotejo.command import ROOT
@@ -35,7 +35,6 @@ from cotejo.environment import machine_facts
 from cotejo.tasks.video_segmentation import FILM as SEGMENTED
 
 NEW_TOKENS = 64
-LEAST_TELEMETRY_REPEATS = 8  # for a noise that is known well enough to be a bound
 NOTHING_FOUND = 1.0  # the confidence that nothing exceeds, so that both sides have nothing to draw
 H264 = ["-preset", "veryfast"]
 VIDEO = {"task": "video-segmentation", "architecture": "yolo", "backend": "openvino"}
@@ -64,7 +63,7 @@ def main() -> None:
         print(f"repetition {repeat + 1} of {arguments.repeats}", flush=True)
         measure(bench, film, forwards=repeat % 2 == 0, sides=sides)
         print({name: round(values[-1], 3) for name, values in sides.items()}, flush=True)
-    rows = [*comparisons(sides), *telemetry_cost(bench, max(LEAST_TELEMETRY_REPEATS, arguments.repeats))]
+    rows = [*comparisons(sides), *telemetry_cost(bench)]
     costs = table_of_costs(analysis_costs())
     command = shlex.join(["python", "tests/performance/run_benchmarks.py", *sys.argv[1:]])
     text = f"{table(rows)}\n\n{circumstances(command, bench, film, arguments.repeats, load)}\n\n{ANALYSIS}\n\n{costs}"
@@ -166,4 +165,6 @@ load average before it began {load:.2f}; {repeats} repetitions of {bench.duratio
 same pictures, with their masks where these are drawn; each alone): preparing, finding and drawing cost nothing there,
 and no core ever waits.
 ² Saving the film, both sides at the runtime's default precision, after 50 frames.
-³ The same `generate()` call by optimum-intel, of {NEW_TOKENS} tokens, small scale, int8."""
+³ The same `generate()` call by optimum-intel, of {NEW_TOKENS} tokens, small scale, int8.
+⁴ In one process, {TURN_S:g} s with the sampler and {TURN_S:g} s without, in turns. The target is the change that chance
+makes: one standard deviation of the median latency between the turns without it."""

@@ -14,7 +14,7 @@ from record_example import failed as failed_record
 from summary_example import failed, measured, not_measured, summary
 
 from cotejo.command import ROOT
-from cotejo.report.content import EXPLAINED, content, differing, period, table, worth
+from cotejo.report.content import EXPLAINED, content, differing, energy_boundary, period, table, worth
 from cotejo.report.page import data_uri, page
 from cotejo.verdict import NOT_MEASURED, WORDS
 from cotejo.verdict_table import verdict_table
@@ -160,6 +160,20 @@ def test_what_it_took_has_a_table_of_its_own() -> None:
     assert [metric["unit"] for part in found["resources"] for metric in part["metrics"]] == ["cores"]
     assert "What it took" in render(rows=rows).text
     assert "What it took" not in render().text
+
+
+def test_energy_names_its_boundary_or_that_there_is_none() -> None:
+    level = RECORD["levels"][0]
+
+    def measuring(**energy: Any) -> dict[str, Any]:
+        telemetry = {**level["telemetry"], "energy": {"package_j": None, "package": None, "gpu_j": None, **energy}}
+        return changed(RECORD, levels=[{**level, "telemetry": telemetry}])
+
+    package = measuring(package_j=5.0, package="RAPL package-0")
+    assert energy_boundary([measuring(), failed_record()]).startswith("Energy: none")
+    assert "of the CPU packages (RAPL package-0), idling included" in energy_boundary([package, measuring()])
+    assert "(RAPL package-0) and of the GPUs (NVML)" in energy_boundary([package, measuring(gpu_j=1.0)])
+    assert energy_boundary([changed(RECORD, levels=[{**level, "telemetry": None}])]).startswith("Energy: none")
 
 
 def test_a_blank_value_says_why_and_does_not_change_the_line() -> None:

@@ -53,6 +53,12 @@ def test_changed_records_are_compared_again(project, folders, tmp_path):
     assert project.jobs("compare", *folders) == {"compare_results": 1, "plot_comparison": 1, "compare": 1}
 
 
+def test_a_machine_that_can_measure_nothing_compares(project, folders):
+    project.edit("config/datasets.yaml", "config/datasets/prompts.jsonl", "config/datasets/gone.jsonl")
+    assert "gone.jsonl" in project.refusal("-n")
+    assert set(project.jobs("compare", *folders)) == {"compare_results", "plot_comparison", "compare"}
+
+
 def test_results_of_this_checkout_are_compared_and_never_measured(project, tmp_path):
     put_run(project.folder / "results/demo", STEADY_S)
     put_run(tmp_path / "after", STEADY_S)

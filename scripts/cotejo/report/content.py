@@ -51,6 +51,7 @@ def content(
         "figures": [described(entry, summary) for entry in study["figures"]],
         "tables": tables([row for row in rows if row["source"] != "telemetry"]),
         "resources": tables([row for row in rows if row["source"] == "telemetry"]),
+        "energy": energy_boundary(found),
         "worth": worth([*verdicts.to_dict("records")]),  # type: ignore[list-item]
         "failures": failures(records),
         "machines": machines(found),
@@ -163,6 +164,18 @@ def parts(cell: str) -> list[str]:
 def place(record: Record) -> str:
     """Where a record was measured: its system, and whose that is where the record was imported."""
     return ", ".join(filter(None, [record["system"], value_label("origin", record["origin"])]))
+
+
+def energy_boundary(records: Iterable[Record]) -> str:
+    """Whose energy was measured; it is idling included."""
+    levels = [level for record in records for level in record["levels"] if level["telemetry"]]
+    packages = unique(level["telemetry"]["energy"]["package"] or "" for level in levels)
+    parts = [f"the CPU packages ({package})" for package in packages if package]
+    if any(level["telemetry"]["energy"]["gpu_j"] is not None for level in levels):
+        parts.append("the GPUs (NVML)")
+    if not parts:
+        return "Energy: none, for this machine lets no counter of it be read."
+    return f"Energy is that of {' and of '.join(parts)}, idling included."
 
 
 def failures(records: Mapping[str, Record]) -> list[dict[str, Any]]:

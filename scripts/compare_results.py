@@ -21,6 +21,17 @@ from cotejo.verdict import THRESHOLDS
 REGRESSION = 3
 
 
+def thresholds(text: str) -> dict[str, float]:
+    """The thresholds of a verdict: those given as JSON, and the defaults of the others."""
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text}: not JSON ({error})") from error
+    if not isinstance(given, dict) or not given.keys() <= THRESHOLDS.keys():
+        raise argparse.ArgumentTypeError(f"{text}: must be a mapping with keys among {', '.join(THRESHOLDS)}")
+    return {**THRESHOLDS, **given}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--baseline", help="the results/<study> folder that the other is compared with")
@@ -36,9 +47,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--verdict",
-        type=json.loads,
+        type=thresholds,
         default=dict(THRESHOLDS),
-        help="what a publishable result needs, as JSON: config.yaml's `verdict` (default: %(default)s)",
+        help="what a publishable result needs, as JSON: keys of config.yaml's `verdict` (default: %(default)s)",
     )
     arguments = parser.parse_args()
     path = arguments.show or arguments.output

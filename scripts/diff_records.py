@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from cotejo.command import run
+from cotejo.errors import CotejoError
 from cotejo.record import read_alone
 from cotejo.record_diff import as_text, differences
 
@@ -16,7 +17,11 @@ def main() -> None:
     """Parse the command line and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", nargs=2, type=Path, metavar="RECORD", help="a record, such as r1.json")
-    print(as_text(differences(*map(read_alone, parser.parse_args().records))))
+    records = parser.parse_args().records
+    for path in records:
+        if path.suffix != ".json":
+            raise CotejoError(f"{path}: is no record. Give a results/<study>/records/<system>/<run>/r<k>.json")
+    print(as_text(differences(*map(read_alone, records))))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from cotejo.affinity import Watch, children_of
 
 # How often the threads' masks are read. A look takes microseconds per thread.
 INTERVAL_S = 0.25
+# How often it is looked whether the child has ended.
+POLL_S = 0.02
 TAIL_BYTES = 4096
 
 # Set by whoever started us, they would reach into the measured process: the same run must not depend on the shell.
@@ -53,9 +55,11 @@ def run_child(
     watch: Watch,
     timeout_s: float,
     log: Path,
+    at_end: Callable[[], None] = lambda: None,
 ) -> Ending:
     """Run a command behind its pin command until it ends, or kill it when its time is over; its output goes to the log.
 
+    `at_end` is called once it has ended by itself, before it is waited for: what it used can still be read then.
     However this function is left, by an exception too, none of the child's descendants lives on. Were this process
     itself killed, the kernel kills the child.
     """
@@ -74,10 +78,13 @@ def run_child(
             preexec_fn=lambda: _measured_of(parent),
         )
         started.append(process)
-        _await_pin(process, pin[0])
+        deadline_s = start_s + timeout_s
+        _await_pin(process, pin[0], deadline_s)
         step_aside()
-        timed_out = not _watched(process, watch, start_s + timeout_s)
-    wall_s = time.monotonic() - start_s
+        timed_out = not _watched(process, watch, deadline_s)
+        wall_s = time.monotonic() - start_s
+        if not timed_out:
+            at_end()
     return Ending(
         exit_code=process.returncode,
         timed_out=timed_out,
@@ -102,9 +109,9 @@ def _measured_of(parent: int) -> None:
         adjustment.write("1000")
 
 
-def _await_pin(process: subprocess.Popen[bytes], mechanism: str) -> None:
-    """Return when the pin command has set the mask and become the command, or has ended."""
-    while process.poll() is None and _first_argument(process.pid) == mechanism:
+def _await_pin(process: subprocess.Popen[bytes], mechanism: str, deadline_s: float) -> None:
+    """Return when the pin command has set the mask and become the command, or has ended, or at the deadline."""
+    while _first_argument(process.pid) == mechanism and time.monotonic() < deadline_s:
         time.sleep(0.001)
 
 
@@ -119,14 +126,20 @@ def _watched(process: subprocess.Popen[bytes], watch: Watch, deadline_s: float) 
     """Look at the child's threads until it ends; False where the deadline came first."""
     while True:
         watch.look(process.pid)
-        remaining_s = deadline_s - time.monotonic()
-        if remaining_s <= 0:
+        next_s = min(time.monotonic() + INTERVAL_S, deadline_s)
+        while not _has_ended(process):
+            if time.monotonic() >= next_s:
+                break
+            time.sleep(POLL_S)
+        else:
+            return True
+        if next_s >= deadline_s:
             return False
-        try:
-            process.wait(min(INTERVAL_S, remaining_s))
-        except subprocess.TimeoutExpired:
-            continue
-        return True
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Without waiting for it: until then the kernel keeps what it used."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 @contextmanager

@@ -142,8 +142,7 @@ def _virtualisation(cpuinfo: dict[str, str], sys: Path) -> str:
 
 def gpu_facts() -> list[dict[str, Any]]:
     """The NVIDIA GPUs, by their driver's own library; none without a driver, and None for what a GPU does not tell."""
-    with nvml.gpus() as handles:
-        return [_gpu(handle) for handle in handles]
+    return nvml.of_each(_gpu)
 
 
 def _gpu(handle: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cotejo import record
 from cotejo.errors import CotejoError
+from cotejo.labels import HERE
 from cotejo.schema import shown
 
 
@@ -24,12 +25,14 @@ def load_imports(
     found: dict[str, Path] = {}
     for index, entry in enumerate(entries):
         name = entry["name"]
+        if name == HERE:
+            raise wrong(index, "name", "what tables call this checkout's own results. Give another name")
         if name in found:
             raise wrong(index, "name", f"also the name of imports[{list(found).index(name)}]. Give each import its own")
         try:
             folder = (root / Path(entry["folder"]).expanduser()).resolve()
         except RuntimeError as error:  # ~somebody, whom this machine doesn't know
-            raise wrong(index, "folder", f"{error}. Write the path out") from error
+            raise wrong(index, "folder", f"{str(error).rstrip('.')}. Write the path out") from error
         if not folder.is_dir():
             raise wrong(index, "folder", f"no such folder ({folder}). Copy the results there, or mend the path")
         if folder in found.values():

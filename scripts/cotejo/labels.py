@@ -26,6 +26,9 @@ _MARKS = {
     "taskset": "pinned by taskset, which leaves memory where it falls",
 }
 
+# What stands beside the names of imports: no import may have it.
+HERE = "here"
+
 _UNIT_ENDINGS = re.compile(r"_(ms|s|mib|per_s|percent)$")
 
 

@@ -140,12 +140,13 @@ def _measured(inputs: Inputs, watch: Watch, folder: Path, log: Path, worker: Seq
     command = [sys.executable, *worker, "--job", str(folder / "job.json")]
     telemetry = folder / "telemetry.csv"
     before = quiet.look(watch.expected)
-    with sampling(watch.expected, telemetry):
-        ending = run_child(pin, command, child_environment(threads, SCRIPTS), watch, inputs.run["timeout_s"], log)
+    timeout_s = inputs.run["timeout_s"]
+    with sampling(watch.expected, telemetry) as finish:
+        ending = run_child(pin, command, child_environment(threads, SCRIPTS), watch, timeout_s, log, finish)
     looks = {"before": before, "after": quiet.look(watch.expected)}
     report = folder / "worker.json"
     said = read_json(report) if report.is_file() and not ending.timed_out and ending.exit_code == 0 else None
-    failure = judge(ending, said, watch, inputs.run["timeout_s"])
+    failure = judge(ending, said, watch, timeout_s)
     samples = folder / "samples.csv"
     measured = samples.is_file() and count_rows(samples) > 0
     if not failure and not measured:

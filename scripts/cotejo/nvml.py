@@ -1,8 +1,16 @@
 """NVIDIA GPUs, asked by their driver's own library: no library or no driver is no GPU, no answer is None."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+# A driver that nobody has loaded yet takes seconds for each GPU; one that has not answered then hangs.
+ANSWER_S = 30.0
+_hanging: list[threading.Thread] = []
 
 # NVML's numbers of a GPU's clocks.
 SM_CLOCK, MEMORY_CLOCK = 1, 2
@@ -37,7 +45,37 @@ def gpus() -> Iterator[list[Any]]:
         handles = [ask("nvmlDeviceGetHandleByIndex", index) for index in range(ask("nvmlDeviceGetCount") or 0)]
         yield [handle for handle in handles if handle is not None]
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):  # a GPU may have been lost meanwhile
+            pynvml.nvmlShutdown()
+
+
+def of_each(question: Callable[[Any], Answer]) -> list[Answer]:
+    """What a question finds out by every GPU's handle; none where the driver hangs, now or since an earlier question.
+
+    What the driver never answers can't be interrupted: a thread is left waiting for it, which dies with the process.
+    """
+    answers: list[Answer] = []
+    errors: list[BaseException] = []
+
+    def ask_all() -> None:
+        try:
+            with gpus() as handles:
+                answers.extend(question(handle) for handle in handles)
+        except BaseException as error:
+            errors.append(error)
+
+    if any(thread.is_alive() for thread in _hanging):
+        return []
+    thread = threading.Thread(target=ask_all, daemon=True)
+    thread.start()
+    thread.join(ANSWER_S)
+    if thread.is_alive():
+        print(f"GPUs: their driver has not answered for {ANSWER_S:g} s: going on without them", file=sys.stderr)
+        _hanging.append(thread)
+        return []
+    if errors:
+        raise errors[0]
+    return answers
 
 
 def ask(question: str, *arguments: Any) -> Any:

@@ -180,8 +180,7 @@ def _throttled(cpus: frozenset[int], topology: Topology, sys: Path) -> int | Non
 
 def _gpus() -> list[dict[str, Any]]:
     own = set(process_tree(os.getpid()))
-    with nvml.gpus() as handles:
-        return [_gpu(handle, own) for handle in handles]
+    return nvml.of_each(lambda handle: _gpu(handle, own))
 
 
 def _gpu(handle: Any, own: set[int]) -> dict[str, Any]:

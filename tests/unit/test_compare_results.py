@@ -71,6 +71,21 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
     assert "lacks the column baseline. Give the comparison.csv" in done.stderr
 
 
+def test_a_missing_comparison_is_one_line(tmp_path: Path) -> None:
+    done = command("--show", tmp_path / "a.csv")
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}/a.csv: no such file. Give the comparison.csv that compare_results wrote\n"
+
+
+def test_one_threshold_leaves_the_others(tmp_path: Path) -> None:
+    assert compared(tmp_path, 1.0, "--verdict", '{"repeats": 100}').returncode == 0
+    assert "repeats 6 < 100" in read_comparison(tmp_path / "comparison.csv")["candidate_reasons"][0]
+    for wrong in ("{", "3", '{"repeat": 100}'):
+        done = compared(tmp_path, 1.0, "--verdict", wrong)
+        assert done.returncode == 2
+        assert f"argument --verdict: {wrong}: " in done.stderr
+
+
 def test_only_one_folder_is_refused(tmp_path: Path) -> None:
     put_run(tmp_path / "a", STEADY_S)
     done = command("--baseline", tmp_path / "a", "--output", tmp_path / "c.csv")

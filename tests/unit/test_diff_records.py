@@ -121,6 +121,14 @@ def test_damaged_input_is_one_line(tmp_path, monkeypatch, damaged):
         diff_records.main()
 
 
+@pytest.mark.parametrize("other", ["", "README.md"])
+def test_what_is_no_record_is_refused_and_not_to_be_deleted(tmp_path, monkeypatch, other):
+    (tmp_path / "README.md").write_text("# Read me")
+    monkeypatch.setattr("sys.argv", ["diff_records.py", write(tmp_path / "a.json", RECORD), str(tmp_path / other)])
+    with pytest.raises(CotejoError, match=r"is no record\. Give a results/"):
+        diff_records.main()
+
+
 def test_a_missing_file_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["diff_records.py", str(tmp_path / "a.json"), str(tmp_path / "b.json")])
     with pytest.raises(CotejoError, match=r"a\.json"):

@@ -56,6 +56,10 @@ def test_each_mistake_has_its_message(tmp_path: Path) -> None:
     assert message(("lab", "lab"), ("lab", "empty")) == (
         "config/studies/demo.yaml: imports[1].name: lab: also the name of imports[0]. Give each import its own"
     )
+    assert message(("here", "lab")) == (
+        "config/studies/demo.yaml: imports[0].name: here: "
+        "what tables call this checkout's own results. Give another name"
+    )
     assert message(("lab", "lba")) == (
         f"config/studies/demo.yaml: imports[0].folder: lba: no such folder ({tmp_path}/lba). "
         f"Copy the results there, or mend the path"

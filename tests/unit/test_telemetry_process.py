@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import pytest
 from telemetry_example import Machine
 
 from cotejo.telemetry.process import Finder, ProportionalMemory, Tree, Usage, process_cpu_s, sources
+from cotejo.telemetry.source import Target
 
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
@@ -154,6 +156,21 @@ def test_the_kernel_tells_the_cpu_time_of_another_process():
         other.wait()
     with pytest.raises(OSError, match="Invalid argument"):
         process_cpu_s(other.pid)
+
+
+def test_more_children_than_the_kernel_lists_at_once_are_found():
+    code = "import os,time\nfor _ in range(900):\n if os.fork() == 0: time.sleep(60)\nprint(flush=True)\ntime.sleep(60)"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as other:
+        try:
+            assert other.stdout and other.stdout.readline()
+            tree = Tree(Target(other.pid, frozenset(), frozenset({0})))
+            tree.find()
+            assert len(tree.members) == 900
+        finally:
+            os.killpg(other.pid, signal.SIGKILL)
+            for member in tree.members.values():
+                member.close()
 
 
 def test_the_sources_find_new_processes_before_they_look(machine):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cotejo.comparison.table import NEWLY_FAILED
 from cotejo.errors import CotejoError
+from cotejo.verdict import SEPARATOR
 
 Row = Mapping[str, Any]
 
@@ -57,7 +58,8 @@ def _sentences(row: Row, tolerance_percent: float) -> Iterator[str]:
     if row["standing"] == NEWLY_FAILED:
         yield f"{row['run']}{level}: newly failed: {row['candidate_reasons']}"
     elif row["candidate_failures"] > 0 and row["baseline_failures"] == 0:
-        yield f"{row['run']}: repeats newly failed: {row['candidate_reasons']}"
+        failures = [reason for reason in row["candidate_reasons"].split(SEPARATOR) if "repeats failed" in reason]
+        yield f"{row['run']}: newly: {SEPARATOR.join(failures)}"
     if row["standing"] == "slower":
         ratio = speed(row)
         least, median, most = (slowdown_percent(value) for value in (ratio.high, ratio.ratio, ratio.low))

@@ -242,6 +242,8 @@ def _metric_cells(before: Row | None, after: Row | None) -> dict[str, Any]:
 
 def read_comparison(path: Path) -> pd.DataFrame:
     """A comparison.csv: NUMBERS as floats (NaN where blank), the rest as text (empty where blank)."""
+    if not path.is_file():
+        raise CotejoError(f"{path}: no such file. Give the comparison.csv that compare_results wrote")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [name for name in COLUMNS if name not in table]
     if missing:

@@ -37,8 +37,10 @@ class Style:
         return max(8, int(width_in * 72 / (0.59 * (text_pt or self.text_pt))))
 
     def wrapped(self, text: str, share: float) -> str:
-        """A text broken into lines that take at most a share of the figure's width."""
-        return "\n".join(textwrap.wrap(text, self.characters(self.width_in * share), break_on_hyphens=False))
+        """A text broken into lines that take at most a share of the figure's width; none begins with a dot."""
+        most = self.characters(self.width_in * share)
+        lines = textwrap.wrap(text.replace(" · ", "\u00a0· "), most, break_on_hyphens=False)
+        return "\n".join(lines).replace("\u00a0·", " ·")
 
 
 STYLES = {"column": Style(3.5, 7), "full": Style(7, 9)}

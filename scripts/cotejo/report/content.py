@@ -9,7 +9,7 @@ import pandas as pd
 
 from cotejo.figures import figure
 from cotejo.figures.select import known
-from cotejo.labels import mark_label, metric_label, number, value_label
+from cotejo.labels import HERE, mark_label, metric_label, number, value_label
 from cotejo.verdict import SEPARATOR
 
 Record = Mapping[str, Any]
@@ -108,7 +108,7 @@ def differing(rows: Sequence[Row]) -> list[str]:
 
 def extra_cell(row: Row, column: str) -> str:
     """What stands in a differing column; what was measured here has no origin."""
-    return "here" if column == "origin" and row["system"] and not row["origin"] else row[column]
+    return HERE if column == "origin" and row["system"] and not row["origin"] else row[column]
 
 
 def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Prints a line when the first sample is taken. The file appears when it is over: 
 
 import argparse
 import os
+import resource
 import select
 import sys
 from pathlib import Path
@@ -20,10 +21,17 @@ def main() -> None:
     parser.add_argument("--cpus", required=True, type=parse_cpus, help="the CPUs they are pinned to, such as 0-3,8")
     parser.add_argument("--output", required=True, type=Path, help="the file to write (CSV)")
     arguments = parser.parse_args()
+    _allow_open_files()
     parent, pinned = os.getppid(), frozenset(arguments.cpus)
     os.sched_setaffinity(0, mask() - pinned or mask())
     target = Target(parent, frozenset(children_of(parent)), pinned)
     run(open_sources(target), arguments.output, until_input_ends())
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets it: of each measured process two stay open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def until_input_ends() -> Wait:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cotejo.telemetry.source import MOST_BYTES, KeptFile, Reading, Source, Target
+from cotejo.telemetry.source import KeptFile, Reading, Source, Target, read_all
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
@@ -128,15 +128,9 @@ class Tree:
             return children
         for thread in threads:
             try:
-                descriptor = os.open(f"{self._proc}/{process}/task/{thread}/children", os.O_RDONLY)
+                children += map(int, read_all(f"{self._proc}/{process}/task/{thread}/children").split())
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            try:
-                children += map(int, os.read(descriptor, MOST_BYTES).split())
-            except ProcessLookupError:
-                continue
-            finally:
-                os.close(descriptor)
         return children
 
     def read(self) -> tuple[Counters, float]:

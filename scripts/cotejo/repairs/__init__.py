@@ -1,0 +1,24 @@
+"""Repairs: what an environment needs beyond its packages, one module each. They need no package themselves.
+
+A repair's module gives `repair(prefix)`, which mends the environment in that folder; CotejoError where it can't.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+REPAIRS = {
+    "llava": "cotejo.repairs.llava",
+    "triton": "cotejo.repairs.triton",
+    "vllm-cpu": "cotejo.repairs.vllm_cpu",
+}
+
+
+def repair(name: str, prefix: Path) -> None:
+    """Mend the environment of that name, if it has a repair."""
+    if name in REPAIRS:
+        import_module(REPAIRS[name]).repair(prefix)
+
+
+def repair_files(name: str) -> list[Path]:
+    """The code of an environment's repair: the environment is made anew when it changes."""
+    return [Path(__file__).with_name(f"{REPAIRS[name].rpartition('.')[2]}.py")] if name in REPAIRS else []

@@ -81,6 +81,29 @@ rule export_onnx:
         " --output {output.export:q} > {log:q} 2>&1"
 
 
+rule export_gguf:
+    """Export to GGUF for llama.cpp, which loads nothing else; LLaVA's vision transformer is a file of its own."""
+    input:
+        model=MODEL,
+    output:
+        export=directory("resources/exports/{model}/{weights}-{scale}/gguf-{precision}"),
+    log:
+        "logs/export_gguf/{model}-{weights}-{scale}-{precision}.log",
+    cache: True
+    priority: PREPARE
+    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    params:
+        model="{model}",
+        weights="{weights}",
+        scale="{scale}",
+        precision="{precision}",
+        code=exporting_code("gguf"),
+        lock=sha256_of(Path("envs/main.txt")),
+    shell:
+        "python scripts/export_gguf.py --model-folder {input.model:q} --precision {params.precision}"
+        " --output {output.export:q} > {log:q} 2>&1"
+
+
 rule check_export:
     """Compare an export with PyTorch, and its constants with the precision it claims: who fails gets no speed."""
     input:

@@ -76,6 +76,8 @@ def _measure(model_folder: Path, export_folder: Path, export: dict[str, Any]) ->
     weights = form.weights(export_folder)
     inputs = architecture(export["architecture"]).parity_inputs(model_folder, SEED)
     references = _references(model_folder, export["architecture"], inputs)
+    if hasattr(form, "comparable"):
+        references = [form.comparable(reference) for reference in references]
     answers = form.outputs(export_folder, export["architecture"], inputs)
     return {
         **compared(answers, references),

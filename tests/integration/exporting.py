@@ -10,9 +10,20 @@ import pytest
 import yaml
 
 from cotejo.command import ROOT
+from cotejo.errors import CotejoError
 from cotejo.exports import make as making
+from cotejo.llama_server import find_llama_server
 
 CATALOGUE: dict[str, Any] = yaml.safe_load((ROOT / "config" / "models.yaml").read_text(encoding="utf-8"))
+
+
+def no_llama_server() -> str | None:
+    """Why what needs llama-server can't be tested here, and the remedy; None where it can."""
+    try:
+        find_llama_server(cuda=False)
+    except CotejoError as error:
+        return str(error)
+    return None
 
 
 def inline(function: Callable[..., Any], *arguments: Any, scratch: Path, reason: str) -> Any:

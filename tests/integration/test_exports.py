@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from exporting import CATALOGUE, inline, make
+from exporting import CATALOGUE, inline, make, no_llama_server
 
 from cotejo import parity
 from cotejo.command import ROOT
@@ -27,9 +27,17 @@ MODELS = {
     "whisper": "whisper-base",
     "yolo": "yolov8n-seg",
     "blip": "blip-image-captioning-base",
+    "llava": "llava-1.5-7b",
 }
+NEEDS_LLAMA_SERVER = pytest.mark.skipif(no_llama_server() is not None, reason=str(no_llama_server()))
 EVERY_EXPORT = [
-    pytest.param(MODELS[architecture], form, precision, id=f"{architecture}-{form}-{precision}")
+    pytest.param(
+        MODELS[architecture],
+        form,
+        precision,
+        id=f"{architecture}-{form}-{precision}",
+        marks=[NEEDS_LLAMA_SERVER] * (form == "gguf"),
+    )
     for form in EXPORTERS
     for architecture, precisions in exporter(form).PRECISIONS.items()
     for precision in precisions

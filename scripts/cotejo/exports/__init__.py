@@ -8,6 +8,8 @@ A format's module gives, with heavy imports only inside its functions:
 - `export(model_folder, output, architecture, precision)`: fill the folder `output`;
 - `outputs(export_folder, architecture, inputs)`: for each of the inputs, {name: array} as the format's own runtime
   answers, computing in float32; comparable with the `reference_outputs` of the architecture's module;
+- `comparable(reference)`, only where its runtime can't be asked for all that: which part of what PyTorch answers, in
+  which form, `outputs` is to be compared with;
 - `weights(export_folder)`: every constant that is a weight, whatever its type (weights.Weight).
 """
 
@@ -22,6 +24,7 @@ EXPORTERS = {
     "openvino": "cotejo.exports.openvino",
     "openvino-genai": "cotejo.exports.openvino_genai",
     "onnx": "cotejo.exports.onnx",
+    "gguf": "cotejo.exports.gguf",
 }
 
 

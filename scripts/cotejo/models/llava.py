@@ -106,16 +106,28 @@ def load(folder: Path, dtype: str = "float32") -> "torch.nn.Module":
 
 
 def parity_inputs(folder: Path, seed: int) -> list[dict[str, np.ndarray]]:
-    """One image with a random question: input_ids and attention_mask, int64 [1, tokens], in which the image takes one
-    token for each patch, and pixel_values, float32 [1, 3, size, size]."""
-    config = read_json(folder / "config.json")
+    """An image of random pixels amid random words: input_ids and attention_mask, int64 [1, tokens], in which the image
+    takes one token for each patch, and pixel_values, float32 [1, 3, size, size].
+
+    Pixels are those of an image file, and words are tokens of their own in any text, so that a runtime that takes only
+    files and texts computes the same.
+    """
+    config, settings = (read_json(folder / name) for name in ("config.json", "preprocessor_config.json"))
     size = config["vision_config"]["image_size"]
     random = np.random.default_rng(seed)
     image = np.full(config["image_seq_length"], config["image_token_index"])
-    words = random.integers(3, 32000, size=24)
+    words = random.choice(whole_words(folder), size=24)
     ids = np.concatenate([[config["text_config"]["bos_token_id"]], words[:8], image, words[8:]]).astype(np.int64)[None]
-    pixels = random.standard_normal(size=(1, 3, size, size), dtype=np.float32)
+    levels = random.integers(256, size=(3, size, size)) / 255
+    mean, std = (np.array(settings[f"image_{name}"])[:, None, None] for name in ("mean", "std"))
+    pixels = ((levels - mean) / std).astype(np.float32)[None]
     return [{"input_ids": ids, "attention_mask": np.ones_like(ids), "pixel_values": pixels}]
+
+
+def whole_words(folder: Path) -> list[int]:
+    """The ids of the tokens that are a space and a word, in whichever way a tokenizer writes the space."""
+    vocabulary = read_json(folder / "tokenizer.json")["model"]["vocab"]
+    return sorted(number for token, number in vocabulary.items() if re.fullmatch("[Ġ▁][a-z]{3,}", token))
 
 
 def reference_outputs(model: "torch.nn.Module", inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

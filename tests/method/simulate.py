@@ -17,6 +17,7 @@ from cotejo.command import ROOT
 from cotejo.difference import difference
 from cotejo.figures import style
 from cotejo.stats import percentile_ms
+from tests.method import queues
 from tests.method.distributions import DISTRIBUTIONS, coverage, covered
 from tests.method.workloads import CLEAN, REPEATS, Times, alarms, normal, ramp, stalled, unsteady
 
@@ -37,6 +38,7 @@ EFFECTS = (0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0
 TABLED = (0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 
 REQUESTS = (20, 100, 2000)
+OF_SERVERS = (100, 500, 2000)  # requests a repeat of a server's level
 GROWTHS = (0.05, 0.1, 0.2, 0.4)
 
 Power = dict[tuple[float, int, float], float]
@@ -122,6 +124,15 @@ def alarms_table() -> str:
     return table(["requests' times", *(f"{n} requests a repeat" for n in REQUESTS)], rows, "lr")
 
 
+def queues_table() -> str:
+    runs = RUNS // 10
+    rows = []
+    for place, (name, draw) in enumerate(queues.CLEAN.items()):
+        found = [queues.alarms(draw, n, runs, seed=10 * n + place) for n in OF_SERVERS]
+        rows.append([name, *(percent(len(reasons) / runs) for reasons in found)])
+    return table(["requests of a server", *(f"{n} requests a repeat" for n in OF_SERVERS)], rows, "lr")
+
+
 def drift_table() -> str:
     """How often a drift is found: shared by all repeats, or in one of them."""
     rows = []
@@ -177,6 +188,7 @@ def main() -> None:
         "drift": drift_table,
         "stalls": stalls_table,
         "alarms": alarms_table,
+        "queues": queues_table,
     }
     for name, made in parts.items():
         replace_between_marks(PAGE, name, made())

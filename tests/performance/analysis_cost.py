@@ -46,10 +46,14 @@ def analysis_costs(records: int = RECORDS, samples: int = SAMPLES) -> list[Cost]
     with tempfile.TemporaryDirectory(prefix="cotejo-analysis-") as folder:
         results = Path(folder)
         make_results(results, records, samples)
-        sheet, summary, verdicts = (results / name for name in ("runs.csv", "summary.csv", "verdicts.csv"))
+        sheet, summary = results / "runs.csv", results / "summary.csv"
+        beside = [("--verdicts", results / "verdicts.csv"), ("--distributions", results / "distributions.csv")]
         figures = [results / f"speed.{ending}" for ending in ("svg", "png")]
         return [
-            cost("summarise", "--sheet", sheet, "--results", results, "--output", summary, "--verdicts", verdicts),
+            cost(
+                *("summarise", "--sheet", sheet, "--results", results, "--output", summary),
+                *(part for pair in beside for part in pair),
+            ),
             cost("plot_figure", "--summary", summary, "--figure", json.dumps(FIGURE), "--output", *figures),
         ]
 

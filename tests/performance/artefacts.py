@@ -41,16 +41,21 @@ def make(folder: Path) -> None:
     """Make what is missing, by Cotejo's own commands."""
     folder.mkdir(parents=True, exist_ok=True)
     _command(folder / YOLO, "synthesize_model", "--model", "yolov8n-seg", "--scale", "full")
-    _command(folder / LLAMA, "synthesize_model", "--model", "tinyllama-1.1b-chat", "--scale", "small")
+    prepare_text(folder)
     for model, precision, export in ((YOLO, "fp32", YOLO_EXPORT), (LLAMA, "int8", LLAMA_EXPORT)):
         _command(folder / export, "export_openvino", "--model-folder", folder / model, "--precision", precision)
         if read_json(folder / export / "export.json")["status"] != "ok":
             raise RuntimeError(f"{folder / export}: {read_json(folder / export / 'export.json')['message']}")
     _command(folder / FILM, "prepare_dataset", "--dataset", "street-video")
-    _command(folder / "prompts", "prepare_dataset", "--dataset", "prompts")
     manifest = read_json(folder / "prompts" / "dataset.json")
     # One prompt, so that both loops do the same however many requests they get done.
     write_json(folder / PROMPT / "dataset.json", manifest | {"items": manifest["items"][:1]})
+
+
+def prepare_text(folder: Path) -> None:
+    """Make the small Llama and the prompts, where they are missing."""
+    _command(folder / LLAMA, "synthesize_model", "--model", "tinyllama-1.1b-chat", "--scale", "small")
+    _command(folder / "prompts", "prepare_dataset", "--dataset", "prompts")
 
 
 def _command(output: Path, name: str, *options: str | Path) -> None:

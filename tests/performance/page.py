@@ -45,10 +45,10 @@ def table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def replace_between_marks(page: Path, text: str) -> None:
+def replace_between_marks(page: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Put text between the marks of a page; ValueError where it lacks them."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.read_text(encoding="utf-8").partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise ValueError(f"{page}: lacks the line {BEGIN} or {END}. Restore both")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page}: lacks the line {marks[0]} or {marks[1]}. Restore both")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -1,0 +1,170 @@
+"""NVIDIA's Triton: a user's own server with its backend for ONNX Runtime, or the one that nvidia-pytriton carries.
+
+The latter has no such backend: there a model of ours runs ONNX Runtime in its python backend. Which of the two it was
+is in every record as `backend_kind`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cotejo.backends import onnxruntime
+from cotejo.errors import CotejoError
+from cotejo.servers import triton_repository as repository
+from cotejo.servers.ask import ask, ask_json
+from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
+
+BACKENDS = {"onnxruntime": {"blip": "onnx"}, "tensorrt": {"blip": "onnx"}}
+PRECISIONS = ("fp32", "fp16")
+DEVICES = ("cpu", "cuda")
+OPTIONS = {"batching": "none", "preferred_batches": "1,2,4,8", "queue_delay_us": 1000, "max_batch": 8, "instances": 1}
+STACK = "triton"
+APIS = ("triton-infer",)
+PORTS = ("http", "grpc", "metrics")
+KEY = None
+STAND_IN = False
+COUNTERS = True
+
+PROGRAM = "tritonserver"
+STUB = "triton_python_backend_stub"
+REPOSITORY = "models"
+
+# The python backend hands tensors over in shared memory, which outlives a server that is killed. Its name begins with
+# this and the id of the process that has started the server.
+SHARED_MEMORY = Path("/dev/shm")
+REGION = "cotejo-triton-"
+
+# What the server waits for before it answers, for a request that it has computed.
+COMPUTING = ("compute_input", "compute_infer", "compute_output")
+
+
+def check(run: Mapping[str, Any]) -> None:
+    """CotejoError where the batching can't work, or the arithmetic or the device isn't what the backend has."""
+    onnxruntime.check(run)
+    sizes, most = repository.preferred_batches(run), run["max_batch"]
+    if run["batching"] == "dynamic":
+        if most == 1:
+            raise CotejoError("max_batch: 1: leaves nothing to batch. Raise it, or take `batching: none`")
+        if sizes != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= most:
+            raise CotejoError(
+                f"preferred_batches: {run['preferred_batches']}: must rise, and end at max_batch ({most}) or before"
+            )
+    if (run["backend"], run["device"]) not in repository.PROVIDERS:
+        raise CotejoError(f"device: {run['device']}: {run['backend']} can't compute there. Take another device")
+    if run["split"] not in (None, "instances"):
+        raise CotejoError(f"split: {run['split']}: Triton has whole copies of a model on each GPU. Take `instances`")
+
+
+def prepare(job: Job) -> None:
+    """The model repository, below job.prepared."""
+    kind = repository.PYTHON if carried(job) else repository.NATIVE
+    repository.write(job.prepared / REPOSITORY, job.run, job.artefact, kind, job.threads)
+
+
+def carried(job: Job) -> Path | None:
+    """The folder of the server that nvidia-pytriton brings into the job's environment; None where it is another."""
+    if job.program is not None:
+        return None
+    return next(job.python.parent.parent.glob("lib/python*/site-packages/pytriton/tritonserver"), None)
+
+
+def launch(job: Job, endpoint: Endpoint) -> Launch:
+    """The user's own server, else the one that the environment brings, else that on the PATH or in the image."""
+    server = carried(job)
+    options = [f"--model-repository={job.prepared / REPOSITORY}", "--disable-auto-complete-config"]
+    options += ["--model-control-mode=none", "--log-verbose=0"]
+    for port in PORTS:
+        options += [f"--{port}-address={HOST}", f"--{port}-port={endpoint.ports[port]}"]
+    if server is None:
+        return Launch([str(job.program or PROGRAM), *options])
+    if not (server / "backends" / "python" / STUB).is_file():
+        raise CotejoError(
+            f"{server}: {STUB} is not in its place. Make the environment by scripts/create_environment.py triton"
+        )
+    environment = {
+        # The stub, an interpreter without a program of its own, has the packages of the one on the PATH, and heeds no
+        # variable of Python's.
+        "PATH": _before(job.python.parent, "PATH"),
+        "LD_LIBRARY_PATH": _before(job.python.parent.parent / "lib", "LD_LIBRARY_PATH"),
+    }
+    clear_regions(SHARED_MEMORY)
+    options.append(f"--backend-config=python,shm-region-prefix-name={REGION}{os.getpid()}-")
+    command = [str(server / "bin" / PROGRAM), f"--backend-directory={server / 'backends'}", *options]
+    return Launch(command, environment)
+
+
+def clear_regions(folder: Path) -> None:
+    """Remove the shared memory of servers that were killed: that of processes of ours, by their ids, that are gone."""
+    for region in folder.glob(f"{REGION}[0-9]*-*"):
+        process = region.name.removeprefix(REGION).partition("-")[0]
+        if region.stat().st_uid == os.getuid() and not Path("/proc", process).exists():
+            region.unlink(missing_ok=True)
+
+
+def _before(folder: Path, variable: str) -> str:
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
+
+
+def identify(endpoint: Endpoint) -> Identity | None:
+    """Its version and the model's configuration, once the model is ready."""
+    ready = ask(endpoint, "/v2/health/ready")
+    if ready is None:
+        return None
+    about = ask_json(endpoint, "/v2")
+    if not isinstance(about, dict) or about.get("name") != "triton":
+        raise CotejoError(f"server: {endpoint.url()}: is not Triton, it is another server: /v2 answers {about!r}")
+    if ready[0] != 200:
+        return None
+    return Identity(about["version"], {**facts(_asked(endpoint, "/config")), "extensions": about["extensions"]})
+
+
+def facts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record holds of a model's configuration as the server gives it."""
+    return {
+        "backend_kind": config["backend"],
+        "max_batch_size": config["max_batch_size"],
+        "dynamic_batching": config.get("dynamic_batching"),
+        "instance_group": [
+            {key: group[key] for key in ("count", "kind", "gpus")} for group in config["instance_group"]
+        ],
+        "parameters": {key: value["string_value"] for key, value in sorted(config["parameters"].items())},
+    }
+
+
+def counters(endpoint: Endpoint) -> dict[str, float]:
+    """From the model's statistics."""
+    return counted(_asked(endpoint, "/stats"), endpoint.model)
+
+
+def counted(statistics: Mapping[str, Any], model: str) -> dict[str, float]:
+    """Triton's statistics extension in our names; it sums nanoseconds over requests, all of a batch for each of them.
+
+    https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_statistics.html
+    """
+    own = [entry for entry in statistics["model_stats"] if entry["name"] == model]
+    if len(own) != 1:
+        raise CotejoError(f"server: counts {len(own)} versions of {model}, not one: it is not the server that was made")
+    inference = own[0]["inference_stats"]
+    return {
+        "requests": inference["success"]["count"],
+        "failed_requests": inference["fail"]["count"],
+        "queue_s": inference["queue"]["ns"] / 1e9,
+        "compute_s": sum(inference[part]["ns"] for part in COMPUTING) / 1e9,
+        "inference_s": inference["success"]["ns"] / 1e9,
+        "executions": own[0]["execution_count"],
+    }
+
+
+def _asked(endpoint: Endpoint, what: str) -> Any:
+    """What the server says of the model; CotejoError where it has no such model, naming those it has."""
+    path = f"/v2/models/{endpoint.model}"
+    ready = ask(endpoint, f"{path}/ready")
+    if ready is not None and ready[0] != 200:
+        index = ask_json(endpoint, "/v2/repository/index", body={}) or []
+        served = ", ".join(entry["name"] for entry in index) or "nothing"
+        raise CotejoError(f"server: {endpoint.url()}: serves {served}, not {endpoint.model}")
+    said = ask_json(endpoint, path + what)
+    if said is None:
+        raise CotejoError(f"server: {endpoint.url()}: answers no longer")
+    return said

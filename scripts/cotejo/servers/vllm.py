@@ -1,0 +1,142 @@
+"""vLLM: an OpenAI server that batches continuously, its model divided over GPUs or groups of CPUs where asked.
+
+Source: https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cotejo.cache import cache_folder
+from cotejo.clients import client
+from cotejo.errors import CotejoError
+from cotejo.servers import prometheus
+from cotejo.servers.ask import ask, ask_json
+from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
+from cotejo.servers.precision import DTYPES, check_precision, dtype
+
+BACKENDS = {"vllm": {"llama": None, "llava": None}}
+PRECISIONS = tuple(DTYPES)
+DEVICES = ("cpu", "cuda")
+OPTIONS: dict[str, Any] = {
+    "executor": "mp",
+    "cpu_ranks": 1,
+    "load_format": "auto",
+    "context_tokens": None,
+    "kv_cache_gib": None,
+    "eager": False,
+}
+STACK = "vllm"
+APIS = ("openai-chat", "openai-completions")
+PORTS = ("http",)
+KEY = "VLLM_API_KEY"
+STAND_IN = False
+COUNTERS = True
+
+PROCESS = "cotejo.servers.vllm_process"
+
+# A CPU has no memory of its own to be filled: this much holds 8,000 tokens of a model of 7 billion weights in fp16.
+CPU_KV_CACHE_GIB = 4
+
+# By https://docs.vllm.ai/en/latest/usage/metrics.html; the sums are of what one request spent in each phase.
+METRICS = {
+    "tokens_in": "vllm:prompt_tokens_total",
+    "tokens_out": "vllm:generation_tokens_total",
+    "queue_s": "vllm:request_queue_time_seconds_sum",
+    "compute_s": "vllm:request_inference_time_seconds_sum",
+    "inference_s": "vllm:e2e_request_latency_seconds_sum",
+}
+ENDED = "vllm:request_success_total"
+ENDED_WELL = ("stop", "length")
+
+
+def check(run: Mapping[str, Any]) -> None:
+    check_precision(run)
+    if run["split"] not in (None, "tensor_parallel"):
+        raise CotejoError(f"split: {run['split']}: vllm divides a model by tensor_parallel alone. Use that")
+    if run["executor"] == "ray":
+        raise CotejoError(
+            "executor: ray: Ray listens on every network interface and asks nobody for a key, whatever address it is "
+            "given. Use mp, which divides a model over the GPUs of one machine just as well"
+        )
+    if run["device"] == "cuda" and run["cpu_ranks"] != 1:
+        raise CotejoError(f"cpu_ranks: {run['cpu_ranks']}: is for a CPU. On GPUs use accelerators and split")
+    if run["load_format"] == "dummy" and run["weights"] != "synthetic":
+        raise CotejoError("load_format: dummy: makes weights up instead of loading the model's. Use weights: synthetic")
+
+
+def request_fields(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What gives every answer its exact length; by itself it would end where the model ends it."""
+    fields = {"min_tokens": run["new_tokens"], "ignore_eos": True}
+    # LLaVA's chat template leaves the first token, which the model was trained with, to the tokenizer.
+    return fields | ({"add_special_tokens": True} if run["architecture"] == "llava" else {})
+
+
+def comparable(run: Mapping[str, Any]) -> bool:
+    """Weights that vLLM makes up itself are no other program's."""
+    return bool(run["load_format"] != "dummy")
+
+
+def prepare(job: Job) -> None:
+    """Nothing: it takes the model's folder as it is."""
+
+
+def launch(job: Job, endpoint: Endpoint) -> Launch:
+    run = job.run
+    on_cpu = run["device"] == "cpu"
+    ranks = run["cpu_ranks"] if on_cpu else run["accelerators"]
+    command = [str(job.python), "-m", *((PROCESS, str(ranks)) if on_cpu else ()), "vllm.entrypoints.cli.main", "serve"]
+    command += [str(job.model_folder), "--host", HOST, "--port", str(endpoint.ports["http"])]
+    command += ["--served-model-name", endpoint.model, "--dtype", dtype(run), "--seed", str(run["seed"])]
+    # The model's own file may ask for sampling.
+    command += ["--generation-config", "vllm", "--no-enable-log-requests", "--disable-uvicorn-access-log"]
+    command += ["--load-format", run["load_format"], "--distributed-executor-backend", run["executor"]]
+    command += ["--tensor-parallel-size", str(ranks)]
+    if client(run["client"]).INPUTS == "identical":
+        command += ["--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
+    if run["context_tokens"] is not None:
+        command += ["--max-model-len", str(run["context_tokens"])]
+    if run["eager"]:
+        command += ["--enforce-eager"]
+    cache_gib = run["kv_cache_gib"] or (CPU_KV_CACHE_GIB if on_cpu else None)
+    if cache_gib is not None:
+        command += ["--kv-cache-memory-bytes", str(int(cache_gib * 2**30))]
+    return Launch(command, quiet_environment(job))
+
+
+def quiet_environment(job: Job) -> dict[str, str]:
+    """Without telemetry, and its parts' own connections by the loopback alone."""
+    return {
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_DO_NOT_TRACK": "1",
+        "VLLM_CACHE_ROOT": str(cache_folder() / "vllm"),  # what it compiles, so that the next start takes less
+        "VLLM_CONFIG_ROOT": str(job.scratch),
+        "VLLM_HOST_IP": HOST,
+        "GLOO_SOCKET_IFNAME": "lo",
+        "NCCL_SOCKET_IFNAME": "lo",
+    }
+
+
+def identify(endpoint: Endpoint) -> Identity | None:
+    """It listens only once its model is loaded; a first token proves that it computes."""
+    models = ask_json(endpoint, "/v1/models")
+    if models is None:
+        return None
+    served = {entry.get("id"): entry for entry in models["data"]} if "data" in models else {}
+    if endpoint.model not in served:
+        raise CotejoError(f"{endpoint.url()}: serves {', '.join(map(str, served)) or models}, not {endpoint.model}")
+    question = {"model": endpoint.model, "prompt": "Hello", "max_tokens": 1}
+    version = ask_json(endpoint, "/version")
+    if version is None or ask_json(endpoint, "/v1/completions", question, timeout_s=300) is None:
+        return None
+    entry = served[endpoint.model]
+    return Identity(version["version"], {"root": entry.get("root"), "context_tokens": entry.get("max_model_len")})
+
+
+def counters(endpoint: Endpoint) -> dict[str, float]:
+    answer = ask(endpoint, "/metrics")
+    if answer is None or answer[0] != 200:
+        raise CotejoError(f"{endpoint.url()}/metrics: no answer. Has the server ended?")
+    page = answer[1]
+    counted = {name: prometheus.total(page, metric) for name, metric in METRICS.items()}
+    well = sum(prometheus.total(page, ENDED, finished_reason=reason) for reason in ENDED_WELL)
+    return {"requests": well, "failed_requests": prometheus.total(page, ENDED) - well, **counted}

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cotejo import figures, tasks
+from cotejo import clients, figures, servers, tasks
 from cotejo.command import ROOT, run
 from cotejo.files import replacing
 from cotejo.schema import schema_of
+from cotejo.serving_settings import DEFAULTS
 
 INTRODUCTION = """\
 # Configuration
@@ -34,6 +36,25 @@ A setting is looked for in this order, and the last one found counts: its defaul
 
 SECTIONS = ("config", "study", "run", "overlay", "system", "models", "datasets", "record")
 
+SERVERS = """\
+### Servers
+
+A run with `server:` is measured over the network of the machine itself, by a client. Its `backend` is one of the
+server's, and its `precision` one that both the server and the export have. A server's environment is made when it is
+first needed, unless `environments` in `config.yaml` names another.
+
+{table}"""
+
+CLIENTS = """\
+### Clients
+
+Clients that send one request over and over could be answered from a cache: their records say `identical-inputs`.
+
+{table}"""
+
+# What gives options to runs.
+REGISTRIES = ((tasks.TASKS, tasks.task), (servers.SERVERS, servers.server), (clients.CLIENTS, clients.client))
+
 
 def reference() -> str:
     """The whole page, as Markdown."""
@@ -41,16 +62,21 @@ def reference() -> str:
     for name in SECTIONS:
         schema = schema_of(name)
         if name == "run":
-            schema = with_task_defaults(schema)
+            schema = with_option_defaults(schema)
         parts.append(f"## {schema['title']}\n\n{schema['description']}\n\n{table(schema)}")
         if name == "study":
             parts.extend(figure_sections())
+        if name == "run":
+            parts.extend([SERVERS.format(table=server_table()), CLIENTS.format(table=client_table())])
     return "\n".join(parts)
 
 
-def with_task_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a run with the defaults that the tasks give their own options."""
-    options = {option: default for name in tasks.TASKS for option, default in tasks.task(name).OPTIONS.items()}
+def with_option_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a run with the defaults that tasks, servers and clients give their own options."""
+    options = dict(DEFAULTS)
+    for registry, module in REGISTRIES:
+        for name in registry:
+            options |= module(name).OPTIONS
     properties = {
         key: rule | ({"default": options[key]} if key in options else {}) for key, rule in schema["properties"].items()
     }
@@ -65,6 +91,40 @@ def figure_sections() -> list[str]:
         required = list(getattr(kind, "REQUIRED", ()))
         sections.append(f"#### `{name}`\n\n{kind.TITLE}\n\n{table({'properties': kind.OPTIONS, 'required': required})}")
     return sections
+
+
+def server_table() -> str:
+    """A row for each server: what it serves on what, what it speaks, and its own settings."""
+    header = "| server | backends: models | weights | runs on | speaks | environment | its settings |"
+    lines = [header, "|---|---|---|---|---|---|---|"]
+    for name in servers.SERVERS:
+        module = servers.server(name)
+        backends = [f"{code(backend)}: {', '.join(able)}" for backend, able in module.BACKENDS.items()]
+        stack = f"`envs/{module.STACK}.txt`" if module.STACK else "none of its own"
+        said = ["; ".join(backends), *map(codes, (module.PRECISIONS, module.DEVICES, module.APIS)), stack]
+        lines.append(f"| {' | '.join([code(name), *said, codes(module.OPTIONS)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def client_table() -> str:
+    """A row for each client: the loads it can put on what, what it sends, and its own settings."""
+    lines = ["| client | loads | speaks | sends | its settings |", "|---|---|---|---|---|"]
+    for name in clients.CLIENTS:
+        module = clients.client(name)
+        cells = [
+            code(name),
+            codes(module.LOADS),
+            codes(module.APIS),
+            f"{module.INPUTS} requests",
+            codes(module.OPTIONS),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def codes(values: Iterable[str]) -> str:
+    """Values as code, one after the other."""
+    return ", ".join(map(code, values))
 
 
 def table(schema: dict[str, Any]) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from cotejo.command import run
 from cotejo.files import replacing
+from cotejo.load import levels_of
 from cotejo.order import drawn
 from cotejo.record import folder_name
 from cotejo.study import Run, load_study
+from cotejo.tasks import task
 
 SHOWN = ("rank", "id", "digest", "repeats", "warmup_s", "duration_s")
 
@@ -33,12 +35,15 @@ def show_sheet(path: Path) -> None:
     for line in table:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     repeats = sum(int(row["repeats"]) for row in rows)
+    seconds = sum(int(row["repeats"]) * least_s(row) for row in rows)
+    print(f"  {len(rows)} runs, {repeats} repeats, at least {seconds / 60:.1f} min of measuring\n")
+
+
+def least_s(row: dict[str, str]) -> float:
+    """The least time that one repeat of a sheet's row measures, warm-ups included, in seconds."""
     # A run with a stop_width may end after its stop_least_s, a column that sheets without such runs lack.
-    least_s = [float(row["warmup_s"]) + float(row.get("stop_least_s") or row["duration_s"]) for row in rows]
-    seconds = sum(int(row["repeats"]) * one_s for row, one_s in zip(rows, least_s, strict=True))
-    print(
-        f"  {len(rows)} runs, {repeats} repeats, at least {seconds / 60:.1f} min of measuring at one load level each\n"
-    )
+    level_s = float(row["warmup_s"]) + float(row.get("stop_least_s") or row["duration_s"])
+    return level_s * (len(levels_of(row)) if row.get("server") else len(task(row["task"]).LEVELS))
 
 
 def main() -> None:

@@ -16,7 +16,16 @@ PACKAGE = "cotejo"
 AFTERWARDS = ("cotejo/tasks/latency.py", "cotejo/stats.py")
 
 # A package that imports one of its modules by a run's choice, and the run's key that names it.
-REGISTRIES = {"backends": "backend", "tasks": "task", "models": "architecture"}
+REGISTRIES = {
+    "backends": "backend", "tasks": "task", "models": "architecture",
+    "servers": "server", "clients": "client", "apis": "api",
+}  # fmt: skip
+# Those whose modules start programs, some of which are Cotejo's own and lie beside them: own.py, own_process.py.
+STARTING = ("servers", "clients")
+
+# Where what is measured begins: in the process that holds the model, or at the client, the server and what they speak.
+WORKER = ("cotejo/worker.py",)
+SERVING = tuple(f"cotejo/{name}/__init__.py" for name in ("clients", "servers", "apis"))
 
 
 def ast_digest(paths: Iterable[Path]) -> str:
@@ -28,14 +37,14 @@ def ast_digest(paths: Iterable[Path]) -> str:
     return digest(sorted(trees), length=16)
 
 
-def run_modules(run: Mapping[str, Any], start: str = "cotejo/worker.py", scripts: Path = SCRIPTS) -> list[Path]:
-    """The modules of Cotejo that a measured process of this run may import, sorted by path.
+def run_modules(run: Mapping[str, Any], start: str | None = None, scripts: Path = SCRIPTS) -> list[Path]:
+    """The modules of Cotejo that a measured process of this run may import, sorted by path; or those from `start` on.
 
     Found by following import statements, not by watching the process, so that an attempt that died early has the
     same code digest as the one beside it that did not.
     """
     found: set[Path] = set()
-    waiting = [scripts / start]
+    waiting = [scripts / name for name in ((start,) if start else SERVING if "server" in run else WORKER)]
     while waiting:
         path = waiting.pop()
         if path in found or path.relative_to(scripts).as_posix() in AFTERWARDS:
@@ -43,9 +52,35 @@ def run_modules(run: Mapping[str, Any], start: str = "cotejo/worker.py", scripts
         found.add(path)
         waiting += _imported(path, scripts)
         if path.name == "__init__.py" and path.parent.name in REGISTRIES:
-            chosen = str(run[REGISTRIES[path.parent.name]])
-            waiting.append(path.parent / f"{chosen.replace('-', '_').replace('.', '_')}.py")
+            waiting += _chosen(path, run, scripts)
     return sorted(found)
+
+
+def _chosen(registry: Path, run: Mapping[str, Any], scripts: Path) -> Iterator[Path]:
+    """The module that a registry has for a run's choice, and the programs beside it; none of a choice it doesn't have.
+
+    A server's backend need not be one that runs in process.
+    """
+    modules = dict(_registered(registry))
+    chosen = modules.get(str(run.get(REGISTRIES[registry.parent.name])))
+    if chosen is None:
+        return
+    yield scripts.joinpath(*chosen.split(".")).with_suffix(".py")
+    if registry.parent.name in STARTING:
+        others = {name.split(".")[-1] for name in modules.values()}
+        beside = registry.parent.glob(f"{chosen.split('.')[-1]}_*.py")
+        yield from (path for path in beside if path.stem not in others)
+
+
+def _registered(registry: Path) -> Iterator[tuple[str, str]]:
+    """What a registry's dictionaries say: {name: dotted name of a module of Cotejo}."""
+    for node in ast.walk(_parse(registry)):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                match key, value:
+                    case ast.Constant(value=str(name)), ast.Constant(value=str(module)):
+                        if module.startswith(f"{PACKAGE}."):
+                            yield name, module
 
 
 def _imported(path: Path, scripts: Path) -> Iterator[Path]:

@@ -10,30 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, backends, exports, tasks
+from cotejo import affinity
 from cotejo.command import ROOT
 from cotejo.comparison.folders import check_folders
-from cotejo.datasets.entries import entry_digest
 from cotejo.errors import CotejoError
 from cotejo.figures.entries import check_figures
 from cotejo.files import digest
 from cotejo.imports import load_imports
+from cotejo.resolve import STOPPING, Place, Run, resolve
+from cotejo.run_id import run_id
 from cotejo.schema import check, did_you_mean, key_text, load_yaml, names_in, schema_of, short, shown
-
-Run = dict[str, Any]
+from cotejo.serving_settings import serving_keys
 
 CONFIG = ROOT / "config"
 
 # Not settings: what identifies a run, and how often it is repeated. Changing one measures nothing anew.
 IDENTITY = ("id", "digest", "name", "study", "system", "repeats")
-
-# The settings that every run id shows, in this order, after the block's name.
-ID_PARTS = ("model", "dataset", "backend", "precision", "cores")
-# Those that only say how long and on what stand-in a run is measured; its digest tells such runs apart.
-STOPPING = ("stop_width", "stop_percentile", "stop_least_s")
-NOT_IN_ID = ("weights", "scale", "duration_s", "warmup_s", "timeout_s", "repeats", "seed", *STOPPING)
-
-_REQUIRED = ("model", "dataset", "backend")
 
 
 @dataclass(frozen=True)
@@ -85,16 +77,18 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
         settings = {key: value for key, value in block.items() if key != "name"}
         _check_settings(settings, path, place)
         given = {**defaults, **settings}
-        alone = [key for key in STOPPING if key in given and "stop_width" not in given]
-        if alone:
-            raise CotejoError(f"{shown(path)}: {key_text([*place, alone[0]])}: needs stop_width. Give both, or none")
+        for needed, keys in (("stop_width", set(STOPPING)), ("server", serving_keys())):
+            for key in sorted(keys & set(given)) if needed not in given else ():
+                raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: needs {needed}. Give both, or none")
         for values in _multiply({**_default_settings(), **given}):
             values.update(laid_over["set"])
-            run = _resolve(values, models, datasets, path, place)
+            run = resolve(values, models, datasets, path, place, set(laid_over["set"]) - set(given))
             run |= {"name": block["name"], "study": name, "system": system}
             run["digest"] = digest({key: value for key, value in run.items() if key not in IDENTITY})
-            run["id"] = _run_id(run)
-            _check_cores(run["cores"], machine, path, place)
+            run["id"] = run_id(run)
+            _check_cores("cores", run["cores"], machine, path, place)
+            if run.get("client_cores", "rest") != "rest":
+                _check_cores("client_cores", run["client_cores"], machine, path, place)
             if run["digest"] in seen:
                 other, where = seen[run["digest"]]
                 if not overlay:
@@ -138,7 +132,7 @@ def _default_settings() -> dict[str, Any]:
     return {key: rule["default"] for key, rule in properties.items() if "default" in rule}
 
 
-def _check_settings(settings: dict[str, Any], path: Path, place: tuple[str | int, ...], axes: bool = True) -> None:
+def _check_settings(settings: dict[str, Any], path: Path, place: Place, axes: bool = True) -> None:
     """Each setting must be known, and each of its values allowed; a list of values is an axis where axes may stand."""
     properties = schema_of("run")["properties"]
     for key, given in settings.items():
@@ -169,106 +163,7 @@ def _multiply(settings: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield dict(zip(settings, values, strict=True))
 
 
-def _resolve(
-    settings: dict[str, Any], models: dict[str, Any], datasets: dict[str, Any], path: Path, place: tuple[str | int, ...]
-) -> Run:
-    """A combination of settings with what the registries add, once they all go together."""
-
-    def wrong(key: str, problem: str) -> CotejoError:
-        return CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(settings.get(key))}: {problem}")
-
-    for key in _REQUIRED:
-        if key not in settings:
-            raise CotejoError(
-                f"{shown(path)}: {key_text(place)}: lacks the key '{key}'. Give it here or in `defaults`: "
-                f"{schema_of('run')['properties'][key]['description']}"
-            )
-    if settings["model"] not in models:
-        raise wrong("model", f"no entry of config/models.yaml{did_you_mean(settings['model'], models)}")
-    if settings["dataset"] not in datasets:
-        raise wrong("dataset", f"no entry of config/datasets.yaml{did_you_mean(settings['dataset'], datasets)}")
-    if settings["backend"] not in backends.BACKENDS:
-        raise wrong("backend", f"no backend of that name{did_you_mean(settings['backend'], backends.BACKENDS)}")
-
-    model, dataset = models[settings["model"]], datasets[settings["dataset"]]
-    backend = backends.backend(settings["backend"])
-    architecture = model["architecture"]
-    if model["task"] not in tasks.TASKS:
-        raise wrong("model", f"its task, {model['task']}, can't be measured yet. Measurable: {', '.join(tasks.TASKS)}")
-    task = tasks.task(model["task"])
-    if architecture not in backend.ARCHITECTURES:
-        able = [name for name in backends.BACKENDS if architecture in backends.backend(name).ARCHITECTURES]
-        raise wrong("backend", f"can't run {settings['model']} ({architecture}). Backends that can: {', '.join(able)}")
-    format = backend.FORMATS[architecture]
-    storable = backend.PRECISIONS if format is None else exports.exporter(format).PRECISIONS[architecture]
-    precisions = [precision for precision in backend.PRECISIONS if precision in storable]
-    if settings["precision"] not in precisions:
-        raise wrong(
-            "precision", f"{settings['model']} on backend {settings['backend']} has {', '.join(precisions)}. Take one"
-        )
-    if dataset["kind"] not in task.DATASET_KINDS:
-        fit = [name for name, entry in datasets.items() if entry["kind"] in task.DATASET_KINDS]
-        raise wrong(
-            "dataset",
-            f"holds {dataset['kind']}; {model['task']} needs {' or '.join(task.DATASET_KINDS)}: {', '.join(fit)}",
-        )
-    if settings["weights"] == "hub" and settings["scale"] == "small":
-        raise wrong("scale", "published weights come at full scale only. Add `weights: synthetic`, or drop `scale`")
-
-    if settings["stop_width"] is None:  # what the rest says of it then counts for nothing
-        settings = {key: value for key, value in settings.items() if key not in STOPPING[1:]}
-    elif settings["stop_least_s"] > settings["duration_s"]:
-        raise wrong("stop_least_s", f"more than duration_s, {settings['duration_s']:g}, so it never stops. Lower it")
-
-    options = {option for name in tasks.TASKS for option in tasks.task(name).OPTIONS}
-    for key in sorted(options & set(settings) - set(task.OPTIONS)):
-        raise wrong(key, f"is no option of {model['task']} ({', '.join(task.OPTIONS)}). Delete it")
-
-    run = {
-        **settings,
-        **{option: settings.get(option, default) for option, default in task.OPTIONS.items()},
-        "task": model["task"],
-        "architecture": architecture,
-        "format": format,
-        "model_digest": digest(_model_identity(model, settings)),
-        "dataset_digest": entry_digest(dataset),
-    }
-    if hasattr(backend, "check"):
-        try:
-            backend.check(run)
-        except CotejoError as error:
-            raise CotejoError(f"{shown(path)}: {key_text(place)}: {error}") from error
-    return run
-
-
-def _model_identity(model: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """The part of a model's entry that decides which weights are measured."""
-    if settings["weights"] == "hub":
-        return {"repository": model["repository"], "revision": model["revision"]}
-    return {"full": model["full"], "small": model["small"] if settings["scale"] == "small" else {}}
-
-
-def _run_id(run: Run) -> str:
-    """A readable id that depends on the run alone: its block, its main settings, and others where not the default."""
-    usual = {**_default_settings(), **tasks.task(run["task"]).OPTIONS}
-    unusual = [
-        key
-        for key in schema_of("run")["properties"]
-        if key in run and key not in (*ID_PARTS, *NOT_IN_ID) and run[key] != usual.get(key)
-    ]
-    labels = [run["name"], *(_label(key, run[key]) for key in ID_PARTS), *(_label(key, run[key]) for key in unusual)]
-    return "_".join(labels)
-
-
-def _label(key: str, value: Any) -> str:
-    if key == "cores":
-        return f"{value}c" if isinstance(value, int) else {"all": "allc"}.get(value, value.replace(",", "."))
-    if key in ID_PARTS or isinstance(value, str):
-        return str(value)
-    return f"{key.replace('_', '')}{value}"
-
-
-def _check_cores(cores: int | str, machine: dict[str, Any], path: Path, place: tuple[str | int, ...]) -> None:
+def _check_cores(key: str, cores: int | str, machine: dict[str, Any], path: Path, place: Place) -> None:
     """The cores must exist on the system: probed where it is this machine, counted where its file says how many."""
     try:
         if "cpus" in machine:
@@ -276,4 +171,4 @@ def _check_cores(cores: int | str, machine: dict[str, Any], path: Path, place: t
         else:
             affinity.resolve(cores, affinity.mask(), affinity.topology())
     except CotejoError as error:
-        raise CotejoError(f"{shown(path)}: {key_text([*place, 'cores'])}: {short(cores)}: {error}") from error
+        raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(cores)}: {error}") from error

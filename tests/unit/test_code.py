@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from cotejo.clients import CLIENTS
 from cotejo.code import SCRIPTS, ast_digest, run_modules
 from cotejo.errors import CotejoError
 
@@ -74,6 +75,9 @@ def test_missing_or_broken_files_are_named(tmp_path):
         ast_digest(written(tmp_path, bad="x = 1\ndef ("))
 
 
+BACKENDS = 'BACKENDS = {"a-b": "cotejo.backends.a_b", "other": "cotejo.backends.other"}'
+
+
 def package(folder: Path) -> Path:
     written(
         folder / "cotejo",
@@ -82,7 +86,7 @@ def package(folder: Path) -> Path:
         unused="",
         errors="",
     )
-    written(folder / "cotejo" / "backends", __init__="BACKENDS = {}", a_b="from cotejo.errors import E", other="")
+    written(folder / "cotejo" / "backends", __init__=BACKENDS, a_b="from cotejo.errors import E", other="")
     written(folder / "cotejo" / "tools", __init__="", clock="")
     return folder
 
@@ -118,3 +122,62 @@ def test_better_statistics_are_no_other_measurement() -> None:
     modules = {path.relative_to(SCRIPTS).as_posix() for path in run_modules(run)}
     assert "cotejo/tasks/text_generation.py" in modules
     assert not modules & {"cotejo/stats.py", "cotejo/tasks/latency.py", "cotejo/summary.py"}
+
+
+def serving_package(folder: Path) -> Path:
+    registry = 'R = {{"{0}": "cotejo.{1}.{2}", "other": "cotejo.{1}.{2}_other"}}'.format
+    written(folder / "cotejo", __init__="", worker="import cotejo.errors", errors="", session="")
+    written(
+        folder / "cotejo" / "clients",
+        __init__=registry("ours", "clients", "own"),
+        own="",
+        own_process="from cotejo import apis, backends",
+        own_other="",
+    )
+    written(
+        folder / "cotejo" / "servers", __init__=registry("a.b", "servers", "a_b"), a_b="", a_b_model="", a_b_other=""
+    )
+    written(folder / "cotejo" / "apis", __init__=registry("chat", "apis", "chat"), chat="", chat_other="", chat_more="")
+    written(folder / "cotejo" / "backends", __init__=BACKENDS, a_b="", other="")
+    return folder
+
+
+def test_modules_of_a_run_with_a_server_are_its_clients_its_servers_and_its_apis(tmp_path):
+    run = {"server": "a.b", "client": "ours", "api": "chat", "backend": "of-the-server", "task": "t"}
+    found = run_modules(run, scripts=serving_package(tmp_path))
+    assert [path.relative_to(tmp_path / "cotejo").as_posix() for path in found] == [
+        "__init__.py",
+        "apis/__init__.py",
+        "apis/chat.py",
+        "backends/__init__.py",
+        "clients/__init__.py",
+        "clients/own.py",
+        "clients/own_process.py",
+        "servers/__init__.py",
+        "servers/a_b.py",
+        "servers/a_b_model.py",
+    ]
+
+
+def test_another_server_client_or_api_is_another_set_of_modules(tmp_path):
+    run = {"server": "a.b", "client": "ours", "api": "chat", "backend": "a-b", "task": "t"}
+    scripts = serving_package(tmp_path)
+    runs = [run, *(run | {key: "other"} for key in ("server", "client", "api"))]
+    assert len({ast_digest(run_modules(one, scripts=scripts)) for one in runs}) == 4
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_a_client_sends_and_reads_counts_and_what_is_made_of_it_does_not(client):
+    run = {
+        "server": "transformers-serve",
+        "client": client,
+        "api": "openai-chat",
+        "backend": "pytorch",
+        "task": "text-generation",
+        "architecture": "llama",
+    }
+    modules = {path.relative_to(SCRIPTS).as_posix() for path in run_modules(run)}
+    own = f"cotejo/clients/{CLIENTS[client].split('.')[-1]}.py"
+    assert {own, "cotejo/servers/transformers_serve.py", "cotejo/apis/openai_chat.py"} <= modules
+    assert ("cotejo/clients/own_process.py" in modules) == (client == "cotejo")
+    assert not modules & {"cotejo/worker.py", "cotejo/stats.py", "cotejo/summary.py", "cotejo/serving_metrics.py"}

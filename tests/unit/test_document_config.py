@@ -1,10 +1,20 @@
 """config/README.md says what the schemas say."""
 
-from document_config import reference, rows, takes
+from pathlib import Path
 
-from cotejo import tasks
+import pytest
+from document_config import REGISTRIES, code, reference, rows, takes
+
+from cotejo import clients, servers
 from cotejo.command import ROOT
-from cotejo.schema import schema_of
+from cotejo.schema import check, schema_of
+from cotejo.serving_settings import DEFAULTS
+
+
+@pytest.fixture(scope="module")
+def settings() -> str:
+    """The page's part on the settings of a run, with its servers and clients."""
+    return reference().split("## The settings of a run")[1].split("\n## ")[0]
 
 
 def test_the_committed_page_is_what_the_schemas_make() -> None:
@@ -18,12 +28,48 @@ def test_every_key_is_described() -> None:
             assert meaning, f"{name}: {key} has no description"
 
 
-def test_every_option_of_a_task_is_a_setting_with_its_default() -> None:
-    page = reference()
-    for name in tasks.TASKS:
-        for option, default in tasks.task(name).OPTIONS.items():
-            line = next(line for line in page.splitlines() if line.startswith(f"| `{option}` |"))
-            assert f"| `{default}` |" in line
+OPTIONS = [
+    pytest.param(option, default, id=f"{name} {option}")
+    for registry, module in REGISTRIES
+    for name in registry
+    for option, default in module(name).OPTIONS.items()
+]
+
+
+@pytest.mark.parametrize(("option", "default"), OPTIONS)
+def test_every_option_is_a_setting_with_its_default(settings: str, option: str, default: object) -> None:
+    [line] = [line for line in settings.splitlines() if line.startswith(f"| `{option}` |")]
+    assert f"| {code(default)} |" in line
+
+
+@pytest.mark.parametrize(("option", "default"), OPTIONS)
+def test_every_default_of_an_option_is_a_value_that_the_schema_allows(option: str, default: object) -> None:
+    check(default, schema_of("run")["properties"][option], Path("default"), (option,))
+
+
+def test_settings_of_runs_with_a_server_have_their_defaults(settings: str) -> None:
+    for setting, default in DEFAULTS.items():
+        [line] = [line for line in settings.splitlines() if line.startswith(f"| `{setting}` |")]
+        assert f"| {code(default)} |" in line
+        check(default, schema_of("run")["properties"][setting], Path("default"), (setting,))
+
+
+def test_no_option_has_two_meanings() -> None:
+    """Servers may share one, and so may tasks; but what is given to a server is never given to its client too."""
+    kinds = [{option for name in registry for option in module(name).OPTIONS} for registry, module in REGISTRIES]
+    assert sum(map(len, kinds)) == len(set().union(*kinds))
+    assert not set().union(*kinds) & set(DEFAULTS)
+
+
+def test_every_setting_belongs_to_all_runs_or_to_something() -> None:
+    for key, rule in schema_of("run")["properties"].items():
+        named = key in ("model", "dataset", "backend") or "default" in rule or key in DEFAULTS
+        assert named or any(key in module(name).OPTIONS for registry, module in REGISTRIES for name in registry), key
+
+
+def test_every_server_and_client_is_on_the_page(settings: str) -> None:
+    for name in (*servers.SERVERS, *clients.CLIENTS):
+        assert f"\n| `{name}` |" in settings
 
 
 def test_bounds_are_said_in_words() -> None:

@@ -4,27 +4,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from study_example import TEXT, VIDEO, copy_config, load
 
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
-from cotejo.study import Study, load_config, load_study
+from cotejo.study import load_config, load_study
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A copy of the project's configuration, to write studies into."""
-    shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("schemas", "published"))
-    return tmp_path / "config"
-
-
-def load(config: Path, runs: str, overlay: str = "", defaults: str = "{weights: synthetic, scale: small}") -> Study:
-    text = f"title: Test\ndefaults: {defaults}\nruns:\n{runs}\nfigures: []\n"
-    (config / "studies" / "test.yaml").write_text(text)
-    return load_study("test", overlay, config=config)
-
-
-VIDEO = "- {name: video, model: yolov8n-seg, dataset: street-video, backend: openvino}"
-TEXT = "- {name: text, model: tinyllama-1.1b-chat, dataset: prompts, backend: openvino, precision: int8, cores: all}"
+    return copy_config(tmp_path)
 
 
 def test_list_valued_settings_multiply(config: Path) -> None:
@@ -142,6 +131,15 @@ def test_an_overlay_takes_one_value_for_each_setting(config: Path) -> None:
     (config / "overlays" / "two.yaml").write_text("title: Two\nset: {precision: [fp32, int8]}\n")
     with pytest.raises(CotejoError, match=r"two\.yaml: set\.precision: .*takes one value"):
         load(config, VIDEO, overlay="two")
+
+
+def test_an_overlay_may_set_what_only_some_runs_have(config: Path) -> None:
+    (config / "overlays" / "short.yaml").write_text("title: Short\nset: {new_tokens: 8}\n")
+    text, video = load(config, f"{TEXT}\n{VIDEO}", overlay="short").runs
+    assert text["new_tokens"] == 8
+    assert video["digest"] == load(config, VIDEO).runs[0]["digest"]
+    with pytest.raises(CotejoError, match=r"runs\[0\]\.new_tokens: 8: is no option of video-segmentation"):
+        load(config, f"{VIDEO[:-1]}, new_tokens: 4}}", overlay="short")
 
 
 def test_a_study_named_like_an_overlaid_one_is_refused(config: Path) -> None:

@@ -2,8 +2,12 @@
 
 A task's module gives
 
-- `OPTIONS`: {option of a run: default}; `ARCHITECTURES`; `DATASET_KINDS` that it can read;
-- `LEVELS`: the load levels of a run; `UNIT`: what its throughput counts; `COLUMNS`: its own columns of the samples;
+- `OPTIONS`: {option of a run: default}; `ARCHITECTURES`; `DATASET_KINDS` that it can read; `UNIT`: what its throughput
+  counts;
+
+and, unless only servers have the task so far,
+
+- `LEVELS`: the load levels of a run in process; `COLUMNS`: its own columns of the samples;
 - `load_requests(run, dataset_folder, model_folder)`: every item of the data set, ready to be sent;
 - `measure(engine, requests, run, level, output, clock)`: one level, as a `cotejo.samples.Level`;
 - `metrics(samples, level, run)`: what one level's samples (a DataFrame with samples.csv's columns) amount to.
@@ -20,7 +24,13 @@ TASKS = {
     "video-segmentation": "cotejo.tasks.video_segmentation",
     "speech-recognition": "cotejo.tasks.speech_recognition",
     "image-captioning": "cotejo.tasks.image_captioning",
+    "visual-question-answering": "cotejo.tasks.visual_question_answering",
 }
+
+
+def in_process(name: str) -> bool:
+    """Whether a task can be measured without a server."""
+    return hasattr(task(name), "measure")
 
 
 class Metric(NamedTuple):

@@ -1,0 +1,68 @@
+"""Which jobs a study of servers makes: dry-runs only."""
+
+import os
+
+STUDY = """\
+title: Servers
+defaults: {model: tinyllama-1.1b-chat, dataset: prompts, weights: synthetic, scale: small, backend: pytorch,
+  server: transformers-serve, repeats: 2}
+runs:
+  - {name: served, concurrency: 1-2}
+  - {name: stacked, backend: vllm, server: vllm}
+  - {name: alone, server: null}
+figures: []
+"""
+JOBS = {
+    "plan_runs": 1,
+    "prepare_dataset": 1,
+    "synthesize_model": 1,
+    "create_environment": 1,
+    "prepare_server": 2,
+    "launch_server": 2,
+    "measure_process": 2,
+    "measure_server": 4,
+    "summarise": 1,
+    "make_report": 1,
+}
+ASKED = ("--config", "studies=[servers]")
+
+
+def put(project, study=STUDY):
+    path = project.folder / "config/studies/servers.yaml"
+    path.write_text(study)
+    os.utime(path, (1_600_000_000, 1_600_000_000))  # older than the results that `finish` puts down
+
+
+def test_each_server_is_prepared_and_launched_once_and_its_stack_made(project):
+    put(project)
+    assert project.jobs(*ASKED) == JOBS
+
+
+def test_the_users_own_interpreter_or_image_makes_no_stack(project):
+    put(project)
+    for own in ("{python: /opt/vllm/bin/python}", "{image: vllm.sif}"):
+        before = (project.folder / "config/config.yaml").read_text()
+        project.edit("config/config.yaml", "environments: {}", f"environments: {{vllm: {own}}}")
+        assert project.jobs(*ASKED) == {rule: jobs for rule, jobs in JOBS.items() if rule != "create_environment"}
+        (project.folder / "config/config.yaml").write_text(before)
+
+
+def test_what_takes_a_stacks_place_is_checked(project):
+    project.edit("config/config.yaml", "environments: {}", "environments: {vllm: {pyhton: /opt/bin/python}}")
+    assert "environments.vllm.pyhton" in project.refusal("-n")
+
+
+def test_records_that_are_there_need_neither_server_nor_stack(project):
+    put(project)
+    project.finish("servers")
+    assert project.jobs(*ASKED) == {}
+
+
+def test_a_further_level_is_another_run(project):
+    put(project)
+    project.finish("servers")
+    put(project, STUDY.replace("concurrency: 1-2", "concurrency: 1-3"))
+    jobs = project.jobs(*ASKED)
+    assert (jobs["prepare_server"], jobs["launch_server"], jobs["measure_server"]) == (1, 1, 2)
+    assert "create_environment" not in jobs
+    assert "measure_process" not in jobs

@@ -8,7 +8,8 @@ localrules:
 rule summarise:
     """Recompute every metric from the raw samples, take medians over repeats, and judge what each is worth.
 
-    Beside the summary the verdicts have a table of their own, a line for each run and load level, failed ones too.
+    Beside the summary the verdicts have a table of their own, a line for each run and load level, failed ones too. A
+    third has how latencies are distributed, for the figures that draw it.
     """
     input:
         sheet="results/{results}/runs.csv",
@@ -18,6 +19,7 @@ rule summarise:
     output:
         summary="results/{results}/summary.csv",
         verdicts="results/{results}/verdicts.csv",
+        distributions="results/{results}/distributions.csv",
     log:
         "logs/summarise/{results}.log",
     params:
@@ -27,4 +29,5 @@ rule summarise:
     shell:
         "python scripts/summarise.py --sheet {input.sheet:q} --results results/{wildcards.results}"
         " --imports {params.imports:q} --verdict {params.verdict:q}"
-        " --output {output.summary:q} --verdicts {output.verdicts:q} > {log:q} 2>&1"
+        " --output {output.summary:q} --verdicts {output.verdicts:q}"
+        " --distributions {output.distributions:q} > {log:q} 2>&1"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cotejo import record
 from cotejo.command import run
+from cotejo.distribution import distributions
 from cotejo.errors import CotejoError
 from cotejo.files import replacing
 from cotejo.summary import Attempt, read_attempt, read_sheet, read_summary, summarise
@@ -35,13 +36,18 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, type=Path, help="the summary to write, summary.csv")
     parser.add_argument("--verdicts", required=True, type=Path, help="the table of verdicts to write, verdicts.csv")
+    parser.add_argument(
+        "--distributions", required=True, type=Path, help="the table of latencies to write, distributions.csv"
+    )
     arguments = parser.parse_args()
 
     runs = read_sheet(arguments.sheet)
     own = record.of_runs(arguments.results, runs)
     imported = {name: record.of_runs(Path(folder), runs) for name, folder in arguments.imports.items()}
-    summary = summarise(runs, read_attempts({"": own, **imported}), arguments.verdict)
+    attempts = list(read_attempts({"": own, **imported}))
+    summary = summarise(runs, attempts, arguments.verdict)
     write_table(summary, arguments.output)
+    write_table(distributions(attempts), arguments.distributions)
     verdicts = verdict_table(read_summary(arguments.output))
     write_table(verdicts, arguments.verdicts)
 

@@ -8,6 +8,15 @@ _METRICS = {
     "tokens_per_s": "Throughput",
     "frames_per_s": "Throughput",
     "requests_per_s": "Throughput",
+    "total_tokens_per_s": "Throughput, prompts included",
+    "characters_per_s": "Throughput",
+    "goodput_per_s": "Goodput",
+    "goodput_percent": "Requests within the limits",
+    "batch_size": "Mean batch",
+    "queue_ms": "Waiting, by the server",
+    "compute_ms": "Computing, by the server",
+    "inference_ms": "Whole request, by the server",
+    "client_cpu_cores": "CPU cores used, client",
     "real_time_factor": "Real-time factor",
     "cpu_cores": "CPU cores used",
     "rss_peak_mib": "Peak memory, resident",
@@ -18,13 +27,21 @@ _METRICS = {
 }
 
 # Words and abbreviations within names.
-_WORDS = {"ttft": "time to first token", "tpot": "time per output token"}
+_WORDS = {
+    "ttft": "time to first token", "tpot": "time per output token", "itl": "time between tokens",
+    "service": "service time", "characters": "rate of one request",
+}  # fmt: skip
 
 _MARKS = {
     "synthetic": "synthetic weights (random, so it never counts as reproduced)",
     "small": "small scale",
     "taskset": "pinned by taskset, which leaves memory where it falls",
+    "stand-in": "a stand-in that imitates the server, not the server itself",
+    "identical-inputs": "identical inputs (one request over and over, which caches could answer)",
 }
+
+_LOADS = {"closed": "closed loop", "open": "open loop", "": "single stream"}
+_LEVEL = re.compile(r"(concurrency|rate)-([0-9.]+)")
 
 # What stands beside the names of imports: no import may have it.
 HERE = "here"
@@ -56,6 +73,14 @@ def value_label(column: str, value: str) -> str:
         return f"environment {value}"
     if column == "origin":
         return f"from {value}" if value else ""
+    if column == "client":
+        return f"client\u00a0{value}" if value else ""
+    if column == "load":
+        return load_label(value) if value else ""
+    if column == "inputs":
+        return f"{value}\u00a0inputs"
+    if column == "level":
+        return level_label(value)
     if column != "cores":
         return value
     if value == "1":
@@ -63,6 +88,19 @@ def value_label(column: str, value: str) -> str:
     if value == "all" or value.isdigit():
         return f"{value}\u00a0cores"
     return value if value.startswith("node") else f"cores\u00a0{value}"
+
+
+def load_label(load: str) -> str:
+    """How requests arrived, in words; nothing but one after another where no load is named."""
+    return _LOADS[load].replace(" ", "\u00a0")
+
+
+def level_label(level: str) -> str:
+    """A load level in words: `concurrency-4` is "4 at once", `rate-2.5` is "2.5/s"."""
+    known = _LEVEL.fullmatch(level)
+    if not known:
+        return level
+    return f"{known[2]}\u00a0at\u00a0once" if known[1] == "concurrency" else f"{known[2]}/s"
 
 
 def mark_label(mark: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cotejo.difference import difference
+from cotejo.changes import OUTER_FENCE, Change, changes, log_trend
 from cotejo.stats import littles_law
 
 if TYPE_CHECKING:
@@ -25,28 +25,19 @@ LEAST_REQUESTS = 4
 # Quartiles of fewer lie so close together, now and then, that ordinary requests fall far out.
 LEAST_REQUESTS_FOR_STALLS = 40
 
-# Consecutive requests resemble each other, so segments of them are tested in their place: each so many correlation
-# times long that neighbours are nearly independent, and at least so many of them, of which perfect order has p = 2/8!.
-CORRELATION_TIMES, LEAST_SEGMENTS, MOST_SEGMENTS = 4, 8, 20
+FINGERPRINT = 16  # so many items, or gaps between arrivals, tell an order from others that were drawn
 
-OUTER_FENCE = 3.0  # interquartile ranges beyond the quartiles: Tukey 1977, "Exploratory Data Analysis", 2C
 RESOLUTION_S = 1e-7  # of samples.csv: two completions may share an instant
 
 
-class Change(NamedTuple):
-    """Later times over earlier ones: above 1 is slower. No p-value where too few segments are independent."""
-
-    ratio: float
-    p: float | None
-
-
 class Stalls(NamedTuple):
-    """The requests far out, and the time they cost."""
+    """The requests far out, or rounds of so many `together`, and the time they cost."""
 
     requests: int
     ratio: float | None  # their median time over that of others; None without stalls
     lost_s: float  # what they took beyond others' time
     busy_s: float  # what all requests took
+    together: int = 1
 
 
 class Steadiness(NamedTuple):
@@ -58,30 +49,97 @@ class Steadiness(NamedTuple):
     trend: Change | None = None  # the end of the window over its start
     stalls: Stalls | None = None
     littles_law: float | None = None  # requests accounted for over those in flight; None where their number isn't fixed
+    order: str = ""  # what tells the order of its items from another that was drawn
+    arrivals: str = ""  # what tells the arrivals of an open load from others that were drawn; empty for other loads
 
 
 def steadiness(samples: "pd.DataFrame", level: Mapping[str, Any]) -> Steadiness:
     """Of one level's samples (samples.csv's columns, in any order) and that level as its record has it.
 
-    A request's time is its latency; where the number in flight isn't fixed (`concurrency` null), as in a pipeline, the
-    time since the completion before. Failed requests count for Little's law only: they too were in flight.
+    A request's time is its latency, in the order in which requests were due: in that of their ends, those under way
+    together would begin with the short ones and end with the long. In single-stream where the number in flight isn't
+    fixed (`concurrency` null), as in a pipeline, it is the time since the completion before. Failed requests count for
+    Little's law only: they too were in flight.
     """
     import pandas as pd
 
-    ordered = samples.sort_values("done_s", kind="stable")
-    done_s = ordered["done_s"].to_numpy(dtype=float)
+    if samples.empty:
+        return Steadiness(0, recurring=False, littles_law=_reported_law(level))
+    pipeline = level["load"] == "single-stream" and level["concurrency"] is None
+    ordered = samples.sort_values("done_s" if pipeline else "scheduled_s", kind="stable")
+    scheduled_s, done_s = (ordered[name].to_numpy(dtype=float) for name in ("scheduled_s", "done_s"))
     good, items = ordered["ok"].to_numpy() == 1, pd.factorize(ordered["item"])[0]
-    if level["concurrency"] is None:
+    if pipeline:
         found = steadiness_of_times(np.diff(done_s)[good[1:]], items[1:][good[1:]])
         # A film's frames come in its own order: unless each is compared to itself, a drift may be one of the film.
         return found if found.recurring else found._replace(halves=None, trend=None)
-    latency_s = done_s - ordered["scheduled_s"].to_numpy(dtype=float)
+    latency_s = done_s - scheduled_s
+    together = level["concurrency"] or 1
+    found = steadiness_of_times(latency_s[good], items[good], together)._replace(order=order_of(ordered["item"]))
+    if level["load"] == "open":
+        return of_an_open_load(found, scheduled_s)
+    if level["load"] == "closed":
+        sent_s = ordered["sent_s"].fillna(ordered["scheduled_s"]).to_numpy(dtype=float)
+        if together > 1:
+            found = found._replace(stalls=stalls_of_rounds(np.sort(done_s), latency_s, together))
+        return found._replace(littles_law=kept_in_flight(sent_s, done_s, together))
     law = littles_law(len(ordered) / level["duration_s"], float(latency_s.mean()), level["concurrency"])
-    return steadiness_of_times(latency_s[good], items[good])._replace(littles_law=law)
+    return found._replace(littles_law=law)
 
 
-def steadiness_of_times(times_s: np.ndarray, items: np.ndarray) -> Steadiness:
-    """Of requests' times in the order they ended, and a whole number for the item of each; without Little's law."""
+def of_an_open_load(found: Steadiness, scheduled_s: np.ndarray) -> Steadiness:
+    """What holds where requests queue up, as in an open load: sizes alone, no proof by one repeat, and no stalls.
+
+    A busy period makes many requests in a row late, for longer than any correlation told from differences; and beside
+    requests that met an idle server ordinary waits lie far out. A stall shows in the percentiles: nobody waits to send.
+    """
+    halves, trend = (change and change._replace(p=None) for change in (found.halves, found.trend))
+    return found._replace(halves=halves, trend=trend, stalls=None, arrivals=arrivals_of(scheduled_s))
+
+
+def order_of(items: "pd.Series") -> str:
+    """What two orders of items have in common if they are one and the same: how they begin."""
+    return " ".join(map(str, items[:FINGERPRINT]))
+
+
+def arrivals_of(scheduled_s: np.ndarray) -> str:
+    """What two schedules have in common if they are one and the same, whatever the noise of reading a clock.
+
+    It is the order, by their length, of the first gaps: of a constant rate that order is one of noise, and never twice
+    the same.
+    """
+    return " ".join(map(str, np.argsort(np.diff(scheduled_s[: FINGERPRINT + 1]))))
+
+
+def kept_in_flight(sent_s: np.ndarray, done_s: np.ndarray, concurrency: int) -> float | None:
+    """The mean number of requests in flight over the number that was to be; None where no time is left to tell it in.
+
+    L of Little's law, counted rather than inferred, while all slots should hold a request of the level: from when so
+    many were sent, for those of the warm-up may still be answered, to when the last was, for then slots empty one by
+    one. Throughput times mean latency would have to be told from a window with such ends.
+    """
+    if len(sent_s) <= concurrency:
+        return None
+    begin_s, end_s = float(np.sort(sent_s)[concurrency - 1]), float(sent_s.max())
+    if end_s <= begin_s:
+        return None
+    in_flight_s = np.clip(done_s, begin_s, end_s) - np.clip(sent_s, begin_s, end_s)
+    return float(in_flight_s.sum()) / (concurrency * (end_s - begin_s))
+
+
+def _reported_law(level: Mapping[str, Any]) -> float | None:
+    """Little's law of what a client reports; None where it says too little, or the number in flight isn't fixed."""
+    rate, mean_ms = (level["reported"].get(name) for name in ("requests_per_s", "latency_mean_ms"))
+    if rate is None or mean_ms is None or level["concurrency"] is None:
+        return None
+    return littles_law(rate, mean_ms / 1000, level["concurrency"])
+
+
+def steadiness_of_times(times_s: np.ndarray, items: np.ndarray, together: int = 1) -> Steadiness:
+    """Of requests' times in their order, and a whole number for the item of each; without Little's law.
+
+    Those under way `together` queue for each other: `changes_of_rounds`, and `stalls_of_rounds` for their completions.
+    """
     often = np.bincount(items)[items] >= LEAST_RECURRENCES if len(items) else np.zeros(0, dtype=bool)
     recurring = len(items) > 0 and float(often.mean()) >= RECURRING_SHARE
     if recurring:
@@ -89,11 +147,29 @@ def steadiness_of_times(times_s: np.ndarray, items: np.ndarray) -> Steadiness:
     if len(times_s) < LEAST_REQUESTS:
         return Steadiness(len(times_s), recurring)
     logs = np.log(np.maximum(times_s, RESOLUTION_S))
-    drifting = changes(without_work(logs, items) if recurring else logs)
+    comparable_logs = without_work(logs, items) if recurring else logs
+    drifting = changes(comparable_logs) if together == 1 else changes_of_rounds(comparable_logs, together)
     # A request of an item that came once may be long because of its work: that is no stall.
-    comparable = recurring and len(times_s) >= LEAST_REQUESTS_FOR_STALLS
+    comparable = recurring and together == 1 and len(times_s) >= LEAST_REQUESTS_FOR_STALLS
     stalls = find_stalls(times_s, excess_over_item(logs, items)) if comparable else None
-    return Steadiness(len(times_s), recurring, *drifting, stalls)
+    return Steadiness(len(times_s), recurring, drifting[0], drifting[1], stalls)
+
+
+def changes_of_rounds(logs: np.ndarray, together: int) -> tuple[Change | None, Change | None]:
+    """`changes` of the means of so many requests at a time, and by means; None where there are too few.
+
+    Requests under way together queue for each other, and a server that takes them by turns answers some in one turn and
+    some in two. Such times have two values, and their median is now the one, now the other, while their mean is, by
+    Little's law, the number under way over the throughput.
+    """
+    kept = np.exp(logs[together:-together])  # the first found an idle server, the last one that others left
+    rounds = kept[: len(kept) // together * together].reshape(-1, together).mean(axis=1)
+    return changes(np.log(rounds), log_of_mean) if len(rounds) >= LEAST_REQUESTS else (None, None)
+
+
+def log_of_mean(logs: np.ndarray) -> float:
+    """The logarithm of the mean of values whose logarithms these are."""
+    return math.log(float(np.mean(np.exp(logs))))
 
 
 def without_work(logs: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -137,68 +213,27 @@ def excess_over_item(values: np.ndarray, items: np.ndarray) -> np.ndarray:
     return excess
 
 
-def changes(logs: np.ndarray) -> tuple[Change, Change]:
-    """How the second half differs from the first, and how the trend runs, of logarithms of times in their order.
-
-    Halves: the ratio of their medians, tested by the Mann-Whitney test of their segments (cotejo.difference). Trend:
-    the slope of Theil 1950 and Sen 1968 (Journal of the American Statistical Association 63:1379) through the medians
-    of segments, over the whole window; tested by Kendall's tau of those against time (Mann 1945, Econometrica 13:245).
-    """
-    from scipy.stats import kendalltau
-
-    half = len(logs) // 2
-    half_ratio = math.exp(np.median(logs[-half:]) - np.median(logs[:half]))
-    trend_ratio = math.exp(log_trend(logs))
-
-    segments = min(MOST_SEGMENTS, len(logs) // math.ceil(CORRELATION_TIMES * correlation_time(logs)))
-    if segments < LEAST_SEGMENTS:
-        return Change(half_ratio, None), Change(trend_ratio, None)
-    medians = _segment_medians(logs, segments)
-    times = np.exp(medians)
-    half_p = difference(times[: segments // 2], times[-(segments // 2) :]).p
-    trend_p = float(kendalltau(np.arange(segments), medians).pvalue)
-    return Change(half_ratio, half_p), Change(trend_ratio, 1.0 if math.isnan(trend_p) else trend_p)  # nan: all equal
-
-
-def log_trend(logs: np.ndarray) -> float:
-    """What the logarithms grow by over the whole window, along the slope of Theil and Sen."""
-    from scipy.stats import theilslopes
-
-    medians = _segment_medians(logs, min(MOST_SEGMENTS, len(logs)))
-    return float(theilslopes(medians).slope) * len(medians)
-
-
-def correlation_time(values: np.ndarray) -> float:
-    """How many consecutive values tell as much as one independent value would; 1 where they are independent.
-
-    (1 + r)/(1 - r), as of a first-order autoregressive series (Priestley 1981, "Spectral Analysis and Time Series",
-    5.3.2). Its r comes from differences, for a drift hardly shows in those: var(x[i+2] - x[i]) / var(x[i+1] - x[i])
-    is 1 + r. They are clipped at Tukey's outer fences, so that a few stalls don't decide. At least three values.
-    """
-    near, far = (_clipped_variance(values[lag:] - values[:-lag]) for lag in (1, 2))
-    r = min(max(far / near - 1, 0), 0.95) if near > 0 else 0.0
-    return (1 + r) / (1 - r)
-
-
-def _clipped_variance(differences: np.ndarray) -> float:
-    """The mean square of differences about their median, which a drift moves, clipped at Tukey's outer fences."""
-    low, middle, high = np.percentile(differences, [25, 50, 75])
-    reach = OUTER_FENCE * (high - low)
-    return float(np.mean((np.clip(differences, low - reach, high + reach) - middle) ** 2))
-
-
-def _segment_medians(values: np.ndarray, segments: int) -> np.ndarray:
-    """The medians of that many consecutive segments, as equal in length as can be."""
-    return np.array([np.median(part) for part in np.array_split(values, segments)])
-
-
-def find_stalls(times_s: np.ndarray, logs: np.ndarray) -> Stalls:
+def find_stalls(times_s: np.ndarray, logs: np.ndarray, least_s: float = 0) -> Stalls:
     """The requests beyond Tukey's upper outer fence of their logarithms, which are over others of the same item.
 
     Not of the times themselves: of exponential ones, one in a hundred lies beyond that fence; none beyond this.
+    `least_s`: what a stall must cost.
     """
     low, high = np.percentile(logs, [25, 75])
-    far = logs > high + OUTER_FENCE * (high - low)
-    lost_s = times_s[far] * (1 - np.exp(-logs[far]))
+    costs_s = times_s * (1 - np.exp(-logs))
+    far = (logs > high + OUTER_FENCE * (high - low)) & (costs_s > least_s)
     ratio = math.exp(np.median(logs[far])) if far.any() else None
-    return Stalls(int(far.sum()), ratio, float(lost_s.sum()), float(times_s.sum()))
+    return Stalls(int(far.sum()), ratio, float(costs_s[far].sum()), float(times_s.sum()))
+
+
+def stalls_of_rounds(done_s: np.ndarray, latency_s: np.ndarray, together: int) -> Stalls | None:
+    """The rounds far out, a round being the time in which as many requests ended as are under way; None of too few.
+
+    A single request may just wait its turn. So may a round, at either of its ends, but for no longer than a request
+    takes: only what costs more than two of them can be a stall.
+    """
+    times_s = np.maximum(np.diff(done_s[::together]), RESOLUTION_S)
+    if len(times_s) < LEAST_REQUESTS_FOR_STALLS:
+        return None
+    logs = np.log(times_s / np.median(times_s))
+    return find_stalls(times_s, logs, 2 * float(np.median(latency_s)))._replace(together=together)

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cotejo import record, tasks
+from cotejo import record, serving_metrics, tasks
+from cotejo.distribution import Distribution, distribution
 from cotejo.environment import merge_key
 from cotejo.errors import CotejoError
 from cotejo.files import digest
-from cotejo.stats import SAMPLE_FLOORS, median_interval
+from cotejo.floors import floor_of
+from cotejo.load import levels_of
+from cotejo.serving_metrics import Seen
+from cotejo.stats import median_interval
 from cotejo.steadiness import Steadiness, steadiness
 from cotejo.telemetry.metrics import resource_metrics
 from cotejo.verdict import (
@@ -34,18 +38,19 @@ from cotejo.verdict import (
 if TYPE_CHECKING:
     from cotejo.tasks import Metric
 
+OF_SERVERS = ("server", "client")  # blank in process
 # What a row says of its run, as the sheet has it.
 SETTINGS = (
     "study", "run", "digest", "name", "model", "architecture", "task", "weights", "scale", "dataset", "backend",
-    "precision", "compute_precision", "device", "cores",
+    "precision", "compute_precision", "device", "cores", *OF_SERVERS,
 )  # fmt: skip
 COLUMNS = (
-    *SETTINGS, "origin", "system", "cpus", "level", "source", "metric", "unit", "better", "median", "low", "high",
-    "values", "repeats", "attempts", "failures", "requests", "failed_requests", "measured_s", "ended", "order",
-    "verdict", "reasons", "marks", "environment",
+    *SETTINGS, "origin", "system", "cpus", "level", "load", "concurrency", "rate_rps", "inputs", "source", "metric",
+    "unit", "better", "median", "low", "high", "values", "repeats", "attempts", "failures", "requests",
+    "failed_requests", "measured_s", "ended", "order", "verdict", "reasons", "marks", "environment",
 )  # fmt: skip
-COUNTS = ("cpus", "repeats", "attempts", "failures", "requests", "failed_requests")
-NUMBERS = (*COUNTS, "median", "low", "high", "measured_s")
+COUNTS = ("cpus", "concurrency", "repeats", "attempts", "failures", "requests", "failed_requests")
+NUMBERS = (*COUNTS, "rate_rps", "median", "low", "high", "measured_s")
 
 Key = tuple[str, str, str, int]
 
@@ -56,9 +61,13 @@ _PERCENTILE = re.compile(r"_p(\d+)(?:_|$)")
 class Measured:
     """What one load level of a record amounts to; its samples themselves are not kept."""
 
-    metrics: Sequence["Metric"]  # recomputed from the samples, the headline first
+    source: str  # of the metrics: "samples", which they are recomputed from, or "client", which said them
+    metrics: Sequence["Metric"]  # the headline first
+    counted: Sequence["Metric"]  # by the server
     resources: Sequence["Metric"]  # from the telemetry
     steadiness: Steadiness
+    seen: Seen | None  # by the client of a server
+    distribution: Distribution | None  # of the requests' latencies
 
 
 @dataclass(frozen=True)
@@ -88,15 +97,25 @@ def read_attempt(path: Path, origin: str = "") -> Attempt:
     levels: dict[str, Measured] = {}
     if facts["status"] == "ok":
         samples = record.read_samples(path, facts)
-        task = tasks.task(facts["run"]["task"])
         for level in facts["levels"]:
             of_level = samples[samples["level"] == level["level"]]
-            levels[level["level"]] = Measured(
-                task.metrics(of_level, level, facts["run"]),
-                resource_metrics(level, level["requests"] - level["failed_requests"]),
-                steadiness(of_level, level),
-            )
+            levels[level["level"]] = measure_of(of_level, level, facts["run"])
     return Attempt(facts, digest(merge_key(facts), 6), levels, origin)
+
+
+def measure_of(samples: pd.DataFrame, level: Mapping[str, Any], run: Mapping[str, Any]) -> Measured:
+    """What one level of a record amounts to, from its samples (samples.csv's columns) and as the record has it."""
+    served = run.get("server") is not None
+    metrics_of = serving_metrics.metrics if served else tasks.task(run["task"]).metrics
+    return Measured(
+        "client" if served and samples.empty else "samples",
+        metrics_of(samples, level, run),
+        serving_metrics.server_metrics(level),
+        resource_metrics(level, level["requests"] - level["failed_requests"]),
+        steadiness(samples, level),
+        serving_metrics.seen(samples, level) if served else None,
+        distribution(samples),
+    )
 
 
 def _check_place(path: Path, facts: Mapping[str, Any]) -> None:
@@ -133,7 +152,8 @@ def measured_order(attempts: Iterable[Attempt]) -> dict[Key, int]:
 def _run_rows(
     run: Mapping[str, Any], attempts: Sequence[Attempt], places: Mapping[Key, int], thresholds: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
-    settings = {key: run["id" if key == "run" else key] for key in SETTINGS}
+    settings = {key: run["id" if key == "run" else key] for key in SETTINGS if key not in OF_SERVERS}
+    settings |= {key: run.get(key) or "" for key in OF_SERVERS}
     if not attempts:
         yield settings | {"verdict": NOT_MEASURED, "attempts": 0, "failures": 0}
     groups: dict[tuple[str, str, str], list[Attempt]] = {}
@@ -160,12 +180,18 @@ def _group_rows(group: Sequence[Attempt], thresholds: Mapping[str, float]) -> It
     if failed:
         yield facts | _verdict_cells(failed)
         return
-    usual = tasks.task(records[0]["run"]["task"]).LEVELS  # a record has them in the order they were measured in
-    levels = dict.fromkeys([*usual, *(level for attempt in whole for level in attempt.levels)])
+    levels = dict.fromkeys([*usual_levels(records[0]["run"]), *(level for each in whole for level in each.levels)])
     for level in (level for level in levels if any(level in attempt.levels for attempt in whole)):
         measured = [attempt.levels[level] for attempt in whole if level in attempt.levels]
         for row in _level_rows(records, measured, level, thresholds):
             yield facts | row
+
+
+def usual_levels(run: Mapping[str, Any]) -> list[str]:
+    """The levels of a run in the order that people expect; a record has them as they were measured."""
+    if run.get("server") is not None:
+        return [level.name for level in levels_of(run)]
+    return list(tasks.task(run["task"]).LEVELS)
 
 
 def _level_rows(
@@ -176,10 +202,12 @@ def _level_rows(
     headline = next(iter(by_name.values()), [])
     values = _values(headline) if len(_values(headline)) == len(measured) else []
     better = headline[0].better if values else ""
-    evidence = Evidence(records, level, [one.steadiness for one in measured], values, better)
+    seen = [one.seen for one in measured if one.seen is not None]
+    evidence = Evidence(records, level, [one.steadiness for one in measured], values, better, seen)
     parts = evidence.levels
     facts = {
         "level": level,
+        **_load_cells(parts[0]),
         "repeats": len(parts),
         "requests": sum(part["requests"] for part in parts),
         "failed_requests": sum(part["failed_requests"] for part in parts),
@@ -190,12 +218,22 @@ def _level_rows(
     shortest = min(part["requests"] - part["failed_requests"] for part in parts)
     if not by_name:
         yield facts | _verdict_cells(judge([Finding("failed", "no request succeeded"), *findings]))
-    resources = _by_name([one.resources for one in measured])
-    # The telemetry sees some things so seldom that a short window may hold no reading of them: then there is no row.
-    seen = {name: metrics for name, metrics in resources.items() if len(metrics) == len(measured)}
-    for source, lists in (("samples", by_name), ("telemetry", seen)):
+    counted, resources = (_seen_by_all([getattr(one, part) for one in measured]) for part in ("counted", "resources"))
+    for source, lists in ((measured[0].source, by_name), ("server", counted), ("telemetry", resources)):
         for metrics in lists.values():
             yield facts | {"source": source} | _metric_cells(metrics, findings, len(parts), shortest)
+
+
+def _load_cells(part: Mapping[str, Any]) -> dict[str, Any]:
+    """How requests arrived, of one level of a record; blank in process."""
+    if part["load"] == "single-stream":
+        return {}
+    return {key: part[key] for key in ("load", "concurrency", "rate_rps", "inputs")}
+
+
+def _seen_by_all(lists: Sequence[Sequence["Metric"]]) -> dict[str, list["Metric"]]:
+    """The metrics that every repeat has: some things are seen so seldom that a short window may hold no reading."""
+    return {name: metrics for name, metrics in _by_name(lists).items() if len(metrics) == len(lists)}
 
 
 def _by_name(lists: Sequence[Sequence["Metric"]]) -> dict[str, list["Metric"]]:
@@ -222,12 +260,15 @@ def _metric_cells(
     name = metrics[0].name
     values = _values(metrics)
     cells: dict[str, Any] = {"metric": name, "unit": metrics[0].unit, "better": metrics[0].better}
+    verdict = judge(findings)
+    if verdict.word == "failed":
+        return cells | _verdict_cells(verdict)
     if len(values) == repeats:
         median, low, high = median_interval(values)
         cells |= {"median": median, "low": low, "high": high, "values": " ".join(map(repr, values))}
-        return cells | _verdict_cells(judge(findings))
+        return cells | _verdict_cells(verdict)
     percentile = _PERCENTILE.search(name)
-    if percentile and shortest < SAMPLE_FLOORS[int(percentile[1])]:
+    if percentile and shortest < floor_of(int(percentile[1])):
         missing = floor_finding(int(percentile[1]), shortest)
     else:
         missing = Finding("smoke", f"no value in {repeats - len(values)} of {repeats} repeats")

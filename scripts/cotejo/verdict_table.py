@@ -12,7 +12,7 @@ from cotejo.verdict import SEPARATOR
 Row = Mapping[str, Any]
 
 # What tells the rows apart.
-KEYS = ("study", "run", "digest", "name", "origin", "system", "environment", "level")
+KEYS = ("study", "run", "digest", "name", "server", "client", "origin", "system", "environment", "level")
 COLUMNS = (
     *KEYS, "verdict", "reasons", "blank", "repeats", "attempts", "failures", "measured_s", "ended", "order", "marks",
 )  # fmt: skip

@@ -13,7 +13,16 @@ from jsonschema import Draft202012Validator
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from summary_example import failed, measured, not_measured, stage, summary
+from summary_example import (
+    distributions,
+    failed,
+    measured,
+    not_measured,
+    served,
+    stage,
+    summary,
+    without_value,
+)
 
 from cotejo.command import ROOT
 from cotejo.figures import FIGURES, figure
@@ -28,6 +37,34 @@ TORCH_FAILED = {
     "backend": "pytorch", "verdict": "failed", "reasons": "killed", "level": "", "metric": "", "median": float("nan"),
     "values": "",
 }  # fmt: skip
+
+OF_LEVELS = ("throughput_latency", "tokens", "latency_ecdf", "queue_compute")
+SERVED = {"server": "triton", "client": "cotejo", "task": "image-captioning", "name": "gpu"}
+NAMED = {"by": ["name"]}
+
+
+def level_rows(level: float, **changes: Any) -> list[dict[str, Any]]:
+    """Every metric that the figures of levels draw, of one level of a run of a server."""
+    values = {
+        "requests_per_s": 20.0, "latency_p50_ms": 30.0, "latency_p99_ms": 90.0,
+        "ttft_p50_ms": 20.0, "tpot_p50_ms": 30.0, "queue_ms": 20.0, "compute_ms": 30.0,
+    }  # fmt: skip
+    return [served(metric, value, level, **changes) for metric, value in values.items()]
+
+
+def blank_level(level: float, **changes: Any) -> dict[str, Any]:
+    row = served("requests_per_s", 1.0, level, **changes)
+    return without_value({**row, "metric": ""}, "no request succeeded", "failed")
+
+
+LEVELS = summary(
+    *level_rows(1),
+    *level_rows(4),
+    without_value(served("latency_p99_ms", 1.0, 8), "samples 120 < 459 for p99; repeats 3 < 6"),
+    *level_rows(1, name="gpu", run="gpu", verdict="publishable"),
+    blank_level(4, name="gpu", run="gpu"),
+    failed("server-died", **{**SERVED, "name": "tensorrt", "run": "tensorrt"}),
+)
 
 # One summary for each kind that shows all that the kind can show.
 FULL: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
@@ -65,12 +102,19 @@ FULL: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
         ),
         {},
     ),
+    **dict.fromkeys(OF_LEVELS, (LEVELS, NAMED)),
 }
+
+
+def drawing(kind: str, rows: pd.DataFrame, options: dict[str, Any], width: str = "full") -> Figure:
+    module = figure(kind)
+    tables = [distributions(rows.to_dict("records"))] if getattr(module, "DISTRIBUTIONS", False) else []
+    return module.draw(rows, options, STYLES[width], *tables)
 
 
 def draw(kind: str, rows: pd.DataFrame, options: dict[str, Any], width: str = "full") -> Figure:
     with applied(STYLES[width]):
-        drawn = figure(kind).draw(rows, options, STYLES[width])
+        drawn = drawing(kind, rows, options, width)
         drawn.draw_without_rendering()
     return drawn
 
@@ -116,14 +160,18 @@ class TestEveryKind:
 @pytest.mark.parametrize("word", ["noisy", "unsteady", "smoke", "publishable"])
 @pytest.mark.parametrize("kind", FIGURES)
 def test_only_what_is_publishable_is_solid_and_the_word_is_said(kind: str, word: str) -> None:
-    rows = [stage(name, 4.0) for name in STAGES] if kind == "stages" else [measured(SIX, cores="2"), measured(SIX)]
+    rows = {
+        "stages": [stage(name, 4.0) for name in STAGES],
+        **{kind: [*level_rows(1), *level_rows(4)] for kind in OF_LEVELS},
+    }.get(kind, [measured(SIX, cores="2"), measured(SIX)])
     drawn = draw(kind, summary(*({**row, "verdict": word} for row in rows)), FULL[kind][1])
-    if kind == "scaling":
-        medians = [marks for marks in drawn.axes[0].collections if getattr(marks, "get_sizes", list)() == [30]]
-        faces = [marks.get_facecolor()[0] for marks in medians]
-    else:
+    if kind in ("bars", "stages", "queue_compute"):
         faces = [bar.get_facecolor() for bar in bars(drawn)]
         assert {bool(bar.get_hatch()) for bar in bars(drawn)} == {word != "publishable"}
+    else:
+        drawn_marks = [marks for axes in drawn.axes for marks in axes.collections]
+        medians = [marks for marks in drawn_marks if getattr(marks, "get_sizes", list)() == [30]]
+        faces = [face for marks in medians for face in marks.get_facecolor()]
     assert faces and all((matplotlib.colors.to_hex(face) == "#ffffff") == (word != "publishable") for face in faces)
     assert any(f"{word} (not publishable)" in text for text in texts(drawn)) == (word != "publishable")
 
@@ -133,7 +181,7 @@ def test_svg_is_the_same_each_time_and_keeps_its_text(kind: str, tmp_path: Path)
     paths = [tmp_path / "a.svg", tmp_path / "b.svg"]
     for path in paths:
         with applied(STYLES["full"]):
-            save(figure(kind).draw(*FULL[kind], STYLES["full"]), path, "svg", "A title")
+            save(drawing(kind, *FULL[kind]), path, "svg", "A title")
     assert paths[0].read_bytes() == paths[1].read_bytes()
     svg = paths[0].read_text()
     assert "<text" in svg and "is better" in svg
@@ -155,7 +203,8 @@ def test_its_words_name_every_value_and_gap(kind: str) -> None:
     said = figure(kind).describe(*FULL[kind])
     assert "failed: " in said
     assert "(smoke)" in said
-    for value in ("30.0",) if kind == "scaling" else ("20.0",) if kind == "bars" else ("4.00", "9.00"):
+    values = {"scaling": ["30.0"], "bars": ["20.0"], "stages": ["4.00", "9.00"], "latency_ecdf": ["30.1", "90.5"]}
+    for value in values.get(kind, ["20.1", "30.1"]):
         assert value in said
 
 
@@ -369,8 +418,60 @@ class TestStages:
         assert drawn_stages == measured_stages
 
 
+class TestLevels:
+    def test_a_line_breaks_where_a_level_failed_and_the_reason_is_said_below(self) -> None:
+        rows = [*level_rows(1), blank_level(2), *level_rows(4)]
+        drawn = draw("throughput_latency", summary(*rows), NAMED)
+        (line,) = [line for line in drawn.axes[1].lines if len(line.get_xdata()) == 3]
+        assert list(line.get_xdata()) == [1, 2, 4]
+        assert list(np.isnan(np.asarray(line.get_ydata(), dtype=float))) == [False, True, False]
+        assert any(text.startswith("cpu · 2 at once: failed: no request succeeded.") for text in texts(drawn))
+
+    def test_a_percentile_below_its_floor_is_named_once_for_all_that_lack_it(self) -> None:
+        blank = [without_value(served("latency_p99_ms", 1.0, n), "samples 9 < 459 for p99") for n in (1, 4)]
+        rows = [row for n in (1, 4) for row in level_rows(n) if row["metric"] != "latency_p99_ms"]
+        said = texts(draw("throughput_latency", summary(*rows, *blank), NAMED))
+        reason = "cpu · 1 at once, cpu · 4 at once: Latency, p99: no value: samples 9 < 459 for p99."
+        assert any(reason in text.replace("\n", " ") for text in said)
+
+    @pytest.mark.parametrize("kind", OF_LEVELS[:3])
+    @pytest.mark.parametrize("width", STYLES)
+    def test_closed_and_open_loads_never_share_axes(self, kind: str, width: str) -> None:
+        rows = summary(*level_rows(1), *level_rows(4), *level_rows(2.5, load="open", run="open"))
+        panels = [axes for axes in draw(kind, rows, NAMED, width).axes if axes.get_ylabel()]
+        loads = [{load for load in ("closed", "open") if f"{load} loop" in label.replace("\u00a0", " ")}
+                 for label in (axes.get_xlabel() + axes.get_ylabel() for axes in panels)]  # fmt: skip
+        assert all(len(found) == 1 for found in loads) and set.union(*loads) == {"closed", "open"}
+
+    def test_in_process_runs_are_not_among_servers(self) -> None:
+        said = texts(draw("throughput_latency", summary(*level_rows(1), measured(SIX, metric="requests_per_s")), NAMED))
+        assert "cpu" in said
+        assert not any(text.startswith("text") for text in said)
+
+    def test_stand_ins_and_identical_inputs_are_named(self) -> None:
+        said = " ".join(texts(draw("tokens", summary(*level_rows(1, marks="stand-in; identical-inputs")), NAMED)))
+        assert "stand-in that imitates the server" in said.replace("\n", " ")
+        assert "dentical inputs (one request over and over" in said.replace("\n", " ")
+
+    def test_more_lines_than_colours_are_told_apart(self) -> None:
+        from cotejo.figures.levels import looks_of
+
+        rows = summary(*(served("requests_per_s", 1.0, 1, name=f"run-{n}", run=f"run-{n}") for n in range(20)))
+        looks = looks_of(entries(rows, NAMED, ["requests_per_s"]))
+        assert len(set(looks.values())) == len(looks) == 20
+
+    def test_a_curve_ends_where_its_samples_do(self) -> None:
+        axes = next(axes for axes in draw("latency_ecdf", LEVELS, NAMED).axes if axes.lines)
+        assert max(max(line.get_ydata()) for line in axes.lines) == pytest.approx(99.2)
+
+    def test_the_queue_stands_above_the_computing_of_its_level(self) -> None:
+        drawn = bars(draw("queue_compute", summary(*level_rows(1), *level_rows(4)), NAMED))
+        assert [bar.get_width() for bar in drawn] == pytest.approx([20.1, 30.15, 20.1, 30.15])
+        assert [bar.get_y() for bar in drawn] == sorted(bar.get_y() for bar in drawn)
+
+
 def plot(tmp_path: Path, entry: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    rows, _ = FULL["bars"]
+    rows, _ = FULL[entry["kind"]] if entry["kind"] in FULL else FULL["bars"]
     rows.to_csv(tmp_path / "summary.csv", index=False)
     outputs = [str(tmp_path / "x.svg"), str(tmp_path / "x.png")]
     command = [sys.executable, str(ROOT / "scripts/plot_figure.py"), "--summary", str(tmp_path / "summary.csv")]
@@ -384,6 +485,12 @@ def test_the_command_draws_both_files(tmp_path: Path) -> None:
     assert (tmp_path / "x.svg").read_text().startswith("<?xml")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["summary.csv", "x.png", "x.svg"]
+
+
+def test_the_command_asks_for_the_distributions_that_a_kind_draws(tmp_path: Path) -> None:
+    done = plot(tmp_path, {"kind": "latency_ecdf", "name": "x"})
+    assert done.returncode == 1
+    assert done.stderr == ("error: --distributions: missing, but latency_ecdf draws them. Give distributions.csv\n")
 
 
 def test_the_command_refuses_an_unknown_kind(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_other_columns_are_shown_as_they_are() -> None:
 
 def test_marks_are_explained_and_unknown_ones_shown() -> None:
     assert "random" in mark_label("synthetic")
-    assert mark_label("stand-in") == "stand-in"
+    assert mark_label("odd-mark") == "odd-mark"
 
 
 @pytest.mark.parametrize(

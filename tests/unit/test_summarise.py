@@ -27,6 +27,7 @@ def summarise(results: Path, **imports: Path) -> subprocess.CompletedProcess[str
         "--imports": json.dumps({name: str(folder) for name, folder in imports.items()}),
         "--output": results / "summary.csv",
         "--verdicts": results / "verdicts.csv",
+        "--distributions": results / "distributions.csv",
     }
     words = [str(word) for pair in flags.items() for word in pair]
     command = [sys.executable, str(ROOT / "scripts/summarise.py"), *words]

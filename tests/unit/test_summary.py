@@ -45,7 +45,7 @@ def write(folder: Path, facts: dict[str, Any], request_s: Iterable[float] = (), 
         )
     raw = folder / "samples.csv"
     samples.write_samples(raw, [level], ())
-    own = {key: facts["levels"][0][key] for key in ("telemetry", "ended_by")}
+    own = {key: facts["levels"][0][key] for key in ("telemetry", "ended_by", "server")}
     record.write(path, {**facts, "levels": [level.summary() | own]}, raw)
     raw.unlink()
     return path

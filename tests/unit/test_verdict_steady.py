@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cotejo.changes import Change
 from cotejo.command import ROOT
-from cotejo.steadiness import Change, Stalls, Steadiness, steadiness, steadiness_of_times
+from cotejo.steadiness import Stalls, Steadiness, steadiness, steadiness_of_times
 from cotejo.tasks.image_captioning import metrics
 from cotejo.verdict import THRESHOLDS, Evidence, level_findings
 from cotejo.verdict.steady import (

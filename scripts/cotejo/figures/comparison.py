@@ -56,7 +56,7 @@ def headlines(comparison: "pd.DataFrame") -> list[Row]:
     """The rows that are drawn: each level's headline metric, and the runs that have none to compare."""
     chosen = comparison[(comparison["headline"] == "yes") | (comparison["metric"] == "")]
     rows: list[Row] = [*chosen.to_dict("records")]  # type: ignore[list-item]
-    return [{**row, "origin": "", **_shared(row)} for row in rows]
+    return [{**row, "origin": "", "load": "", "inputs": "", **_shared(row)} for row in rows]
 
 
 def _shared(row: Row) -> dict[str, str]:

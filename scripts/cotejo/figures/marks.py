@@ -13,6 +13,7 @@ from cotejo.verdict import NOT_MEASURED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.transforms import Transform
 
 VALUE = "value"  # the group id of the texts that `room_for_values` makes room for
@@ -103,6 +104,14 @@ def legend_of_lines(
     axes: "Axes", found: Sequence[Entry], looks: Mapping[str, tuple[str, str]], ideal: bool, columns: int
 ) -> None:
     """Above the axes, name each line by its (colour, marker); then say what dotted lines and hollow marks are."""
+    axes.legend(
+        handles=handles_of_lines(found, looks, ideal), loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns,
+        handlelength=1.8, borderaxespad=0.3,
+    )  # fmt: skip
+
+
+def handles_of_lines(found: Sequence[Entry], looks: Mapping[str, tuple[str, str]], ideal: bool) -> "list[Line2D]":
+    """The parts of a legend of lines."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -116,9 +125,7 @@ def legend_of_lines(
         mark = Line2D([], [], marker="o", markersize=5, linestyle="", markerfacecolor="white", markeredgecolor=MUTED)
         mark.set_label(f"hollow: {words}")
         handles.append(mark)
-    axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, handlelength=1.8, borderaxespad=0.3
-    )
+    return handles
 
 
 def unpublishable(found: Sequence[Entry]) -> str:

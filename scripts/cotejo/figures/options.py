@@ -4,7 +4,8 @@ from typing import Any
 
 _VALUES = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "minItems": 1}]}
 _COLUMNS = (
-    "name", "model", "architecture", "task", "dataset", "backend", "precision", "cores", "origin", "system", "level",
+    "name", "model", "architecture", "task", "dataset", "backend", "server", "client", "precision", "cores", "origin",
+    "system", "load", "inputs", "level",
 )  # fmt: skip
 
 COMMON: dict[str, Any] = {

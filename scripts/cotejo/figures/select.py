@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
-    "origin", "system", "model", "dataset", "weights", "scale", "backend", "precision", "compute_precision", "device",
-    "cores", "level",
+    "origin", "system", "model", "dataset", "weights", "scale", "backend", "server", "client", "precision",
+    "compute_precision", "device", "cores", "load", "inputs", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")
 
 # What a figure names once under it, where all its rows have the same.
-COMMON = ("model", "dataset", "backend", "precision", "system", "origin", "device", "cores", "level")
+COMMON = (
+    "model", "dataset", "backend", "server", "client", "precision", "system", "origin", "device", "cores", "load",
+    "level",
+)  # fmt: skip
+# What only a load level that was measured has.
+OF_LEVELS = ("load", "inputs", "level")
 DEFAULT_BY = ("backend", "precision")
 
 Row = Mapping[str, Any]
@@ -56,10 +61,10 @@ class Entry:
 
 
 def matching(summary: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame":
-    """The rows that fit a study's `where`. A row without a level (nothing was measured) fits any level."""
+    """The rows that fit a study's `where`. A row without a level (nothing was measured) fits any level and load."""
     for column, allowed in where.items():
         values = [str(value) for value in (allowed if isinstance(allowed, list) else [allowed])]
-        summary = summary[summary[column].isin([*values, ""] if column == "level" else values)]
+        summary = summary[summary[column].isin([*values, ""] if column in OF_LEVELS else values)]
     return summary
 
 
@@ -128,14 +133,17 @@ def axis_text(found: Sequence[Entry]) -> str:
 
 
 def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without: Iterable[str] = ()) -> str:
-    """What must stand under a figure: what is common to all of it, how a mark is read, what its numbers are not."""
+    """What must stand under a figure: what is common to all of it, how a mark is read, what its numbers are not.
+
+    A figure that says itself how it is read gives no `mark`.
+    """
     shown = [entry for entry in found if not entry.gap]
     named = (*options.get("by", DEFAULT_BY), *without)
     rows = [entry.row for entry in found]
     common = {column: known(rows, column) for column in COMMON if column not in named}
     alike = [value_label(column, *values) for column, values in common.items() if len(values) == 1]
     lines = [" · ".join(text for text in alike if text)]
-    if shown:
+    if shown and mark:
         repeats = sorted({int(entry.row["repeats"]) for entry in shown})
         text = f"{mark}: median of {_times(repeats)}; dots: the repeats"
         if any(entry.interval for entry in shown):

@@ -9,7 +9,8 @@ import pandas as pd
 
 from cotejo.figures import figure
 from cotejo.figures.select import known
-from cotejo.labels import HERE, mark_label, metric_label, number, value_label
+from cotejo.labels import HERE, level_label, mark_label, metric_label, number, value_label
+from cotejo.report.serving import servers
 from cotejo.verdict import SEPARATOR
 
 Record = Mapping[str, Any]
@@ -20,10 +21,10 @@ SHOWN = ("origin", "system", "level")
 
 EXPLAINED = {
     "publishable": "enough was measured, it was steady, and the machine was quiet",
-    "smoke": "too little was measured, or too little is known of the machine, to be published",
+    "smoke": "too little was measured, or too little is known of the machine or the client, to be published",
     "unsteady": "it was not one steady thing that was measured: it drifted or stalled, or a repeat or the load was off",
     "noisy": "the machine was not quiet: something else used it, or it slowed down",
-    "failed": "no value: it failed, or its export or all its requests did",
+    "failed": "no value: it failed, or its export or all its requests did, or its load was not what it was to be",
     "not measured": "the study asks for it, and there is no record of it",
 }
 
@@ -54,6 +55,7 @@ def content(
         "energy": energy_boundary(found),
         "worth": worth([*verdicts.to_dict("records")]),  # type: ignore[list-item]
         "failures": failures(records),
+        "servers": servers(found),
         "machines": machines(found),
         "models": models(found),
         "code": unique(record["git_revision"] or "not under git" for record in found),
@@ -108,6 +110,8 @@ def differing(rows: Sequence[Row]) -> list[str]:
 
 def extra_cell(row: Row, column: str) -> str:
     """What stands in a differing column; what was measured here has no origin."""
+    if column == "level":
+        return level_label(row["level"])
     return HERE if column == "origin" and row["system"] and not row["origin"] else row[column]
 
 
@@ -115,11 +119,11 @@ def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -
     """One line of a table. Its verdict is that of its values; a blank one's own reason stands in its cell."""
     by_metric = {row["metric"]: row for row in members}
     shown = next((row for row in members if not math.isnan(row["median"])), members[0])
-    settings = ("model", "dataset", "backend", "precision", "cores")
+    settings = ("model", "dataset", "backend", "server", "client", "precision", "cores")
     return {
         "run": shown["run"],
         "name": shown["name"],
-        "settings": " · ".join(value_label(column, shown[column]) for column in settings),
+        "settings": " · ".join(value_label(column, shown[column]) for column in settings if shown[column]),
         "extra": [extra_cell(shown, column) for column in extra],
         "cells": [cell(by_metric[name]) if name in by_metric else None for name in metrics],
         "attempts": f"{shown['attempts'] - shown['failures']:.0f} of {shown['attempts']:.0f}",

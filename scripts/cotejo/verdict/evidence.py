@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cotejo.serving_metrics import Seen
 from cotejo.steadiness import Steadiness
 
 Record = Mapping[str, Any]
@@ -25,6 +26,7 @@ class Evidence:
     steadiness: Sequence[Steadiness]  # of that level of each whole record, in the order of `levels`
     values: Sequence[float]  # the level's first metric by repeat; empty where a repeat has none
     better: str  # of that metric: "higher" or "lower"; empty without values
+    seen: Sequence[Seen] = ()  # by the client, in the order of `levels`; empty in process
 
     @property
     def levels(self) -> list[Mapping[str, Any]]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from cotejo.steadiness import LEAST_REQUESTS_FOR_STALLS, Change
+from cotejo.changes import Change
+from cotejo.steadiness import LEAST_REQUESTS_FOR_STALLS, Steadiness
 from cotejo.verdict.evidence import Check, Evidence, Finding
 
 # As config/config.yaml has them, with their reasons.
@@ -30,8 +31,8 @@ def drift(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
     The four families of tests share DRIFT_ALARMS evenly, and the repeats their family's part (Bonferroni).
     """
     bound, repeats = thresholds["drift_percent"], evidence.steadiness
-    halves = [(one.halves, one.recurring) for one in repeats if one.halves]
-    trends = [(one.trend, one.recurring) for one in repeats if one.trend]
+    halves = [(one.halves, own) for one, own in zip(repeats, alone(repeats), strict=True) if one.halves]
+    trends = [(one.trend, own) for one, own in zip(repeats, alone(repeats), strict=True) if one.trend]
     said = [
         *(f"second half {change}" for change in _beyond_chance(halves, bound)),
         *(f"from start to end {change}" for change in _beyond_chance(trends, bound)),
@@ -39,14 +40,24 @@ def drift(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
     return [Finding("unsteady", f"drift: {said[0]} (bound {bound:g} %)")] if said else []
 
 
+def alone(repeats: Sequence[Steadiness]) -> list[bool]:
+    """Whether what each repeat shares with the others can be a drift, and nothing else.
+
+    Requests in the same order change alike in all repeats by their work, unless each is compared to its item; the same
+    arrivals make the same queues.
+    """
+    orders, arrivals = ({getattr(one, name) for one in repeats} for name in ("order", "arrivals"))
+    unlike_orders, unlike_arrivals = (len(drawn) == len(repeats) for drawn in (orders, arrivals))
+    return [(one.recurring or unlike_orders) and (unlike_arrivals or not one.arrivals) for one in repeats]
+
+
 def _beyond_chance(changes: Sequence[tuple[Change, bool]], bound_percent: float) -> Iterator[str]:
     """What to say of one statistic: the change that the repeats share, and the largest that one of them has alone.
 
-    Each change with whether its items recur. Items that don't come in the same order in each repeat, and so their work
-    alone changes alike in all: such repeats share nothing that could be told from it.
+    Each change with whether its repeat is one of `alone`.
     """
     bound, alarms = math.log1p(bound_percent / 100), DRIFT_ALARMS / FAMILIES
-    shared = [math.log(change.ratio) for change, recurring in changes if recurring]
+    shared = [math.log(change.ratio) for change, own in changes if own]
     if len(shared) >= LEAST_SHARING and abs(np.mean(shared)) > bound and zero_mean_p(shared) <= alarms:
         yield _slower(float(np.mean(shared)))
     proven = [
@@ -85,28 +96,32 @@ def stalls(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]
     if lost_percent <= bound:
         return []
     ratio = float(np.median([one.ratio for one in found if one.ratio is not None]))
+    together = found[0].together
+    what, others = ("requests", "of their item") if together == 1 else (f"times {together} requests", "did")
     return [
         Finding(
             "unsteady",
-            f"stalls: {count} requests took {ratio:.3g} times as long as others of their item, "
+            f"stalls: {count} {what} took {ratio:.3g} times as long as others {others}, "
             f"{lost_percent:.1f} % of all time (bound {bound:g} %)",
         )
     ]
 
 
 def untested(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
-    """What could not be tested for drift or stalls: it shows, and costs nothing.
+    """What could not be tested for drift or stalls: it shows, and costs nothing but where repeats had one schedule.
 
     Such a level is short of requests, of repeats, or of items that recur. The first two have verdicts of their own, and
-    the third is what a data set read once is: nothing is wrong with it.
+    the third is what a data set read once is: nothing is wrong with it. An open load has no test for stalls to miss.
     """
-    repeats = evidence.steadiness
+    repeats = [one for one in evidence.steadiness if one.requests]
     if not repeats:
         return []
-    shared = len([one for one in repeats if one.halves and one.recurring]) >= LEAST_SHARING
+    if repeats[0].arrivals and len({one.arrivals for one in repeats}) < len(repeats):
+        return [Finding("smoke", "untested for drift: repeats had the same arrivals")]
+    shared = sum(own for one, own in zip(repeats, alone(repeats), strict=True) if one.halves) >= LEAST_SHARING
     tests = {
         "drift": shared or any(one.halves and one.halves.p is not None for one in repeats),
-        "stalls": any(one.stalls for one in repeats),
+        "stalls": any(one.stalls or one.arrivals for one in repeats),
     }
     missing = [name for name, tested in tests.items() if not tested]
     least = min(one.requests for one in repeats)

@@ -8,10 +8,10 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo retry test lint test-unit test-workflow test-integration benchmark method docs
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration benchmark method docs
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## install what the pipeline needs; the other targets begin with it, and it ends at once when all is there
 	@$(PYTHON) scripts/install_system_packages.py
@@ -20,9 +20,15 @@ setup: ## install what the pipeline needs; the other targets begin with it, and 
 lock: setup ## resolve envs/main.in into envs/main.txt; make lock ARGS=--upgrade moves every package to its newest
 	$(PYTHON) scripts/create_environment.py main --lock $(ARGS)
 
+env-%: setup ## what a server or a client needs beside it, such as env-vllm: the environment that envs/<name>.txt pins
+	@$(PYTHON) scripts/create_environment.py $* --prefix resources/environments/$*
+
 demo: setup ## measure a small study of everything on this machine, in about six minutes, and say where its report is
 	$(VENV)/bin/snakemake --cores all --config studies=[demo]
 	@echo; echo "The report: $(CURDIR)/results/demo/report.html"
+
+llama-server: setup ## build llama.cpp's server once, unless there is one; ARGS=--cuda for GPUs, ARGS=--portable for any CPU
+	$(VENV)/bin/python scripts/build_llama_server.py $(ARGS)
 
 retry: setup ## delete the records of failed attempts, so that the next run measures them again
 	$(VENV)/bin/python scripts/retry_failed.py --results results
@@ -41,15 +47,17 @@ test-unit: setup ## the parts alone
 test-workflow: setup ## which jobs a command makes: dry-runs
 	$(VENV)/bin/pytest -q -n auto tests/workflow
 
-test-integration: setup ## real exports, real measurements, at small scale
+test-integration: env-triton ## real exports, real servers, real measurements, at small scale
 	$(VENV)/bin/pytest -q tests/integration
 
 benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machine; writes docs/performance.md
 	$(VENV)/bin/python tests/performance/run_benchmarks.py
+	$(VENV)/bin/python tests/performance/client_load.py
 
 method: setup ## simulate what docs/method.md claims, and write its tables and its figure; about ten minutes
 	$(VENV)/bin/python tests/method/simulate.py
 	$(VENV)/bin/python tests/method/simulate_stopping.py
+	$(VENV)/bin/python tests/method/measure_omission.py
 
 docs: setup ## config/README.md, from the schemas
 	$(VENV)/bin/python scripts/document_config.py

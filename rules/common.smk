@@ -13,6 +13,7 @@ from cotejo.datasets.entries import check_source
 from cotejo.errors import CotejoError
 from cotejo.files import digest, sha256_of
 from cotejo.order import drawn
+from cotejo.places import client_stack, dataset_folder, export_folder, model_folder, server_stack
 from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
 from cotejo.study import load_config, load_study
@@ -20,6 +21,8 @@ from cotejo.study import load_config, load_study
 RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
 SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
 TELEMETRY = "results/{results}/records/{system}/{run}/r{repeat}.telemetry.csv"
+# What a run's server is started with, and what its launch found out.
+SERVER = "results/{results}/servers/{system}/{run}"
 
 
 def wanted_records(study, runs):
@@ -68,7 +71,8 @@ RANKS = {key: rank for rank, key in enumerate(drawn(RUNS))}
 
 # What turns records into rows and judges them, wherever that is done.
 JUDGING = [
-    *(f"scripts/cotejo/{module}.py" for module in ("difference", "floors", "stats", "steadiness", "summary")),
+    *(f"scripts/cotejo/{module}.py" for module in ("changes", "difference", "distribution", "floors", "load")),
+    *(f"scripts/cotejo/{module}.py" for module in ("serving_metrics", "stats", "steadiness", "summary")),
     "scripts/cotejo/telemetry/metrics.py",
     *sorted(path.as_posix() for folder in ("tasks", "verdict") for path in Path("scripts/cotejo", folder).glob("*.py")),
 ]
@@ -85,6 +89,7 @@ wildcard_constraints:
     weights="hub|synthetic",
     scale="full|small",
     precision="fp32|fp16|bf16|int8|int4",
+    stack="[a-z0-9][a-z0-9-]*",
 
 
 def study_of(wildcards):
@@ -97,18 +102,6 @@ def study_of(wildcards):
 def run_of(wildcards):
     """The run that a record's path belongs to."""
     return RUNS[wildcards.results, wildcards.run]
-
-
-def model_folder(run):
-    """Where the run's model lies."""
-    return f"resources/models/{run['model']}/{run['weights']}-{run['scale']}"
-
-
-def export_folder(run):
-    """Where the run's export lies; the model's own folder for a backend that needs none."""
-    if run["format"] is None:
-        return model_folder(run)
-    return f"resources/exports/{run['model']}/{run['weights']}-{run['scale']}/{run['format']}-{run['precision']}"
 
 
 def records_of(results):
@@ -150,13 +143,39 @@ def exporting_code(form):
     return lambda wildcards: code_digest(form, MODELS[wildcards.model]["architecture"])
 
 
+def runs_that(served):
+    """A pattern of the runs that have a server, or of those that have none; it fits nothing where there are none."""
+    digests = sorted({run["digest"] for run in RUNS.values() if ("server" in run) == served})
+    return f"[^/]+~(?:{'|'.join(digests)})" if digests else "(?!)"
+
+
+def artefacts(run):
+    """What a run is measured from: model, data set, and an export with its gate's findings where there is one."""
+    inputs = [model_folder(run), dataset_folder(run)]
+    return inputs if run["format"] is None else [*inputs, export_folder(run), f"{export_folder(run)}.parity.json"]
+
+
+def stacks_of(run, *of):
+    """The stamps of the environments that a run's server, or client, or both, are to be made."""
+    made = [stack_of(run, config["environments"]).made for stack_of in of]
+    return [f"resources/environments/{stack}/made" for stack in made if stack]
+
+
+def served_inputs(*of):
+    """A function of wildcards: what a run's server is rendered or launched from, with the environments of `of`."""
+    return lambda wildcards: [*artefacts(run_of(wildcards)), *stacks_of(run_of(wildcards), *of)]
+
+
 def measured_inputs(wildcards):
     """What a run is measured from; nothing where its record is whole, because nothing makes a fact stale."""
     if all(Path(path.format(**dict(wildcards.items()))).exists() for path in (RECORD, SAMPLES, TELEMETRY)):
         return []
     run = run_of(wildcards)
-    inputs = [model_folder(run), f"resources/datasets/{run['dataset']}"]
-    return inputs if run["format"] is None else [*inputs, export_folder(run), f"{export_folder(run)}.parity.json"]
+    if "server" not in run:
+        return artefacts(run)
+    folder = SERVER.format(**dict(wildcards.items()))
+    launched = [f"{folder}/prepared", f"{folder}/launch.json"]
+    return [*artefacts(run), *launched, *stacks_of(run, server_stack, client_stack)]
 
 
 def export_flags(wildcards):

@@ -1,4 +1,4 @@
-"""What a study asks for, measured: one job, one fresh process, one record."""
+"""What a study asks for, measured: one job, one fresh process or server, one record."""
 
 
 rule measure_process:
@@ -14,6 +14,7 @@ rule measure_process:
     wildcard_constraints:
         # Records of other systems are there or they aren't: nothing here can make one.
         system=re.escape(config["system"]),
+        run=runs_that(served=False),
     priority: measuring_priority
     # All of them, so that nothing else runs meanwhile.
     threads: workflow.cores
@@ -25,4 +26,32 @@ rule measure_process:
     shell:
         "python scripts/measure_process.py --run {params.run:q} --repeat {wildcards.repeat}"
         " --model-folder {params.model_folder:q} --dataset-folder {params.dataset_folder:q} {params.export:q}"
+        " --output {output.record:q} --log {log:q}"
+
+
+rule measure_server:
+    """Measure one repeat of a run that has a server: a fresh one, all load levels, alone on the machine."""
+    input:
+        measured_inputs,
+    output:
+        record=RECORD,
+        samples=SAMPLES,
+        telemetry=TELEMETRY,
+    log:
+        "logs/measure_server/{results}/{system}/{run}/r{repeat}.log",
+    wildcard_constraints:
+        system=re.escape(config["system"]),
+        run=runs_that(served=True),
+    priority: measuring_priority
+    threads: workflow.cores
+    params:
+        run=settings_of,
+        model_folder=lambda wildcards: model_folder(run_of(wildcards)),
+        dataset_folder=lambda wildcards: dataset_folder(run_of(wildcards)),
+        export=export_flags,
+        server=SERVER,
+    shell:
+        "python scripts/measure_server.py --run {params.run:q} --repeat {wildcards.repeat}"
+        " --model-folder {params.model_folder:q} --dataset-folder {params.dataset_folder:q} {params.export:q}"
+        " --prepared {params.server:q}/prepared --launch {params.server:q}/launch.json"
         " --output {output.record:q} --log {log:q}"

@@ -1,7 +1,7 @@
 """Delete the failed records of this system, so that the next `snakemake` measures those repeats again.
 
 What made them fail is deleted with them where it would only fail again: an export whose files are damaged or that could
-not be made, in Snakemake's between-workflow cache too, and the findings of its parity gate.
+not be made, in Snakemake's between-workflow cache too, the findings of its parity gate, and a server's launch.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
     for path, record in failed:
         print(f"{path}: {record['reason']}: {record['message']}")
         # The record goes last: were this interrupted, it would still say what to delete.
-        for doomed in [*culprits(record), samples_path(path), telemetry_path(path), path]:
+        for doomed in [*culprits(record), *failed_launch(path), samples_path(path), telemetry_path(path), path]:
             if not arguments.dry_run:
                 remove(doomed)
             print(f"  {verb} {doomed}")
@@ -71,6 +71,14 @@ def culprits(record: dict[str, Any]) -> Iterator[Path]:
             yield parity.resolve()
         if parity.exists():
             yield parity
+
+
+def failed_launch(path: Path) -> Iterator[Path]:
+    """What was rendered for the server of a record's run, and how its launch went, where that failed."""
+    results, system, run = path.parents[3], path.parents[1].name, path.parent.name
+    launch = results / "servers" / system / run / "launch.json"
+    if launch.is_file() and read_json(launch)["status"] == "failed":
+        yield launch.parent
 
 
 def with_cache_entry(folder: Path, manifest: str) -> Iterator[Path]:

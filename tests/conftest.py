@@ -54,7 +54,7 @@ class Project:
             for repeat in range(1, run["repeats"] + 1):
                 beside = [folder / f"r{repeat}.{name}.csv" for name in ("samples", "telemetry")]
                 files += [*beside, folder / f"r{repeat}.json"]
-        files += [results / "summary.csv", results / "verdicts.csv"]
+        files += [results / f"{table}.csv" for table in ("summary", "verdicts", "distributions")]
         files += [results / "figures" / f"{entry['name']}.{end}" for entry in loaded.figures for end in ("svg", "png")]
         files.append(results / "report.html")
         for age, path in enumerate(files):

@@ -1,27 +1,29 @@
-"""The measured process, seen from outside: pinned, watched, bounded in time, and never left behind."""
+"""A process that is measured, or measures, seen from outside: pinned, watched, bounded in time, never left behind."""
 
 import ctypes
 import os
-import resource
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cotejo import affinity, cgroup
-from cotejo.affinity import Watch, children_of
+from cotejo.affinity import Watch, children_of, process_tree
+from cotejo.ownership import is_mine, marking
 
 # How often the threads' masks are read. A look takes microseconds per thread.
 INTERVAL_S = 0.25
-# How often it is looked whether the child has ended.
+# How often it is looked whether a child has ended.
 POLL_S = 0.02
+# How long one that was killed may take to end: what waits for a driver that hangs never does.
+KILL_S = 30.0
 TAIL_BYTES = 4096
 
 # Set by whoever started us, they would reach into the measured process: the same run must not depend on the shell.
-INHERITED = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "PYTHON")
+INHERITED = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "PYTHON", "LLAMA_ARG_")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _PR_SET_PDEATHSIG = 1
@@ -48,6 +50,121 @@ def child_environment(threads: int, python_path: Path, outer: Mapping[str, str] 
     return {**kept, **counts, "PYTHONPATH": str(python_path), "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 
+class Child:
+    """A command that was started on the CPUs that `watch` expects, and what was seen of it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", watch: Watch, part: str, log: Path) -> None:
+        self.process = process
+        self.watch = watch
+        self.part = part
+        self.log = log
+        self.left: list[int] = []  # what could not be ended
+        self._ending: Ending | None = None
+        self._ended_s: float | None = None
+        self._start_s = time.monotonic()
+        self._kills_before = cgroup.oom_kills()
+
+    def look(self) -> None:
+        """Read its threads' masks."""
+        self.watch.look(self.process.pid)
+
+    def has_ended(self) -> bool:
+        """Without waiting for it: until then the kernel keeps what it used."""
+        if self._ending is None and self._ended_s is None and _ended(self.process.pid):
+            self._ended_s = time.monotonic()
+        return self._ended_s is not None
+
+    def stop(self, grace_s: float) -> Ending:
+        """Ask it to end, end it and all that descends from it after so many seconds, and say how it ended."""
+        if not self.has_ended():
+            os.kill(self.process.pid, signal.SIGTERM)
+            supervise([], self.has_ended, time.monotonic() + grace_s)
+        return self.end()
+
+    def end(self, timed_out: bool = False) -> Ending:
+        """Kill what is left of it, its descendants in other sessions too, and say how it ended."""
+        if self._ending is None:
+            with _uninterrupted():
+                if not self.has_ended():
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                    self._ended_s = time.monotonic()
+                cpu_s = self._reap()
+            self._ending = Ending(
+                exit_code=self.process.returncode,
+                timed_out=timed_out,
+                oom_killed=cgroup.oom_kills() > self._kills_before,
+                last_line=last_line(self.log),
+                wall_s=(self._ended_s or time.monotonic()) - self._start_s,
+                cpu_s=cpu_s,
+            )
+        return self._ending
+
+    def _reap(self) -> float:
+        """Wait for it, kill and wait for what descends from it, and tell the CPU time of all."""
+        deadline_s = time.monotonic() + KILL_S
+        used = _waited(self.process.pid, deadline_s)
+        self.process.returncode, cpu_s = used or (-signal.SIGKILL, 0.0)
+        self.left = [] if used else [self.process.pid]
+        while found := self._descendants():
+            if time.monotonic() > deadline_s:
+                self.left += found
+                break
+            for process in found:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            orphans = set(children_of(os.getpid())) & set(found)
+            cpu_s += sum(used[1] for orphan in orphans if (used := _waited(orphan, deadline_s)))
+        return cpu_s
+
+    def _descendants(self) -> list[int]:
+        return [
+            process
+            for process in process_tree(os.getpid())[1:]
+            if process != self.process.pid and is_mine(process, self.part)
+        ]
+
+
+@contextmanager
+def started(
+    pin: Sequence[str],
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    watch: Watch,
+    part: str,
+    log: Path,
+    output: Path | None = None,
+) -> Iterator[Child]:
+    """Start a command behind its pin command, in a session of its own; what it says goes to the log, or what it writes
+    to its standard output to a file `output`.
+
+    Within `nothing_left`. At the end it is killed, and all that descends from it. Were this process itself killed, the
+    kernel kills it; what descends from it is found by its mark (`cotejo.ownership`).
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    parent, marked, cpus = os.getpid(), marking(part), set(watch.expected)
+
+    def prepare() -> None:
+        marked()
+        _die_first_with(parent)
+        os.sched_setaffinity(0, cpus)  # numactl refuses CPUs that this process, which stands aside, may not use
+
+    with log.open("wb") as stream, output.open("wb") if output else nullcontext(stream) as said:
+        process = subprocess.Popen(
+            [*pin, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=stream,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=prepare,
+        )
+        child = Child(process, watch, part, log)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
 def run_child(
     pin: Sequence[str],
     command: Sequence[str],
@@ -60,74 +177,22 @@ def run_child(
     """Run a command behind its pin command until it ends, or kill it when its time is over; its output goes to the log.
 
     `at_end` is called once it has ended by itself, before it is waited for: what it used can still be read then.
-    However this function is left, by an exception too, none of the child's descendants lives on. Were this process
-    itself killed, the kernel kills the child.
+    However this function is left, by an exception too, none of the child's descendants lives on.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    kills_before, cpu_before = cgroup.oom_kills(), _children_cpu_s()
-    with log.open("wb") as stream, _nothing_left() as started, _aside(watch.expected) as step_aside:
-        start_s = time.monotonic()
-        parent = os.getpid()
-        process = subprocess.Popen(
-            [*pin, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            start_new_session=True,
-            preexec_fn=lambda: _measured_of(parent),
-        )
-        started.append(process)
-        deadline_s = start_s + timeout_s
-        _await_pin(process, pin[0], deadline_s)
-        step_aside()
-        timed_out = not _watched(process, watch, deadline_s)
-        wall_s = time.monotonic() - start_s
+    with nothing_left(), aside(watch.expected), started(pin, command, environment, watch, "worker", log) as child:
+        timed_out = not supervise([child], child.has_ended, time.monotonic() + timeout_s)
         if not timed_out:
             at_end()
-    return Ending(
-        exit_code=process.returncode,
-        timed_out=timed_out,
-        oom_killed=cgroup.oom_kills() > kills_before,
-        last_line=_last_line(log),
-        wall_s=wall_s,
-        cpu_s=_children_cpu_s() - cpu_before,
-    )
+        return child.end(timed_out)
 
 
-def die_with(parent: int) -> None:
-    """In a child, before it becomes its command: have the kernel kill it when the parent ends."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the call
-        os._exit(1)
-
-
-def _measured_of(parent: int) -> None:
-    """In the child, before it becomes the command: die with the parent, and be what the kernel kills for memory."""
-    die_with(parent)
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as adjustment:  # noqa: PTH123 (between fork and exec)
-        adjustment.write("1000")
-
-
-def _await_pin(process: subprocess.Popen[bytes], mechanism: str, deadline_s: float) -> None:
-    """Return when the pin command has set the mask and become the command, or has ended, or at the deadline."""
-    while _first_argument(process.pid) == mechanism and time.monotonic() < deadline_s:
-        time.sleep(0.001)
-
-
-def _first_argument(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def _watched(process: subprocess.Popen[bytes], watch: Watch, deadline_s: float) -> bool:
-    """Look at the child's threads until it ends; False where the deadline came first."""
+def supervise(children: Sequence[Child], over: Callable[[], bool], deadline_s: float) -> bool:
+    """Look at the children's threads until it is over; False where the deadline came first."""
     while True:
-        watch.look(process.pid)
+        for child in children:
+            child.look()
         next_s = min(time.monotonic() + INTERVAL_S, deadline_s)
-        while not _has_ended(process):
+        while not over():
             if time.monotonic() >= next_s:
                 break
             time.sleep(POLL_S)
@@ -137,57 +202,79 @@ def _watched(process: subprocess.Popen[bytes], watch: Watch, deadline_s: float) 
             return False
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Without waiting for it: until then the kernel keeps what it used."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+def die_with(parent: int) -> None:
+    """In a child, before it becomes its command: have the kernel kill it when the parent ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the call
+        os._exit(1)
+
+
+def _die_first_with(parent: int) -> None:
+    """In a child, before it becomes its command: die with the parent, and be what the kernel kills for memory."""
+    die_with(parent)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as adjustment:  # noqa: PTH123 (between fork and exec)
+        adjustment.write("1000")
+
+
+def _ended(process: int) -> bool:
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _waited(process: int, deadline_s: float) -> tuple[int, float] | None:
+    """The exit code of a child, and the CPU seconds that it and those it waited for used; None where it won't end."""
+    while True:
+        ended, status, usage = os.wait4(process, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+        if time.monotonic() > deadline_s:
+            return None
+        time.sleep(0.001)
 
 
 @contextmanager
-def _aside(cpus: frozenset[int]) -> Iterator:
-    """Yield a function that moves this process off the measured CPUs, where it has others; it moves back at the end.
-
-    Not before the child has its own mask, which it could not leave this one's for.
-    """
+def aside(cpus: frozenset[int]) -> Iterator[None]:
+    """Keep this process off the measured CPUs meanwhile, where it has others."""
     mine = affinity.mask()
+    os.sched_setaffinity(0, mine - cpus or mine)
     try:
-        yield lambda: os.sched_setaffinity(0, mine - cpus or mine)
+        yield
     finally:
         os.sched_setaffinity(0, mine)
 
 
 @contextmanager
-def _nothing_left() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Yield a list for the started process; at the end kill it and every descendant, those in other sessions too.
+def nothing_left() -> Iterator[None]:
+    """At the end kill every process that was started within and still lives, in whatever session.
 
     Meanwhile orphans are handed to this process (as their "subreaper"), which is how it finds them.
     """
     others = set(children_of(os.getpid()))
-    started: list[subprocess.Popen[bytes]] = []
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     try:
-        yield started
+        yield
     finally:
-        # A second Ctrl-C must not cut this short.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-        for process in started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        while orphans := set(children_of(os.getpid())) - others:
-            for orphan in orphans:
-                os.kill(orphan, signal.SIGKILL)
-                os.waitpid(orphan, 0)
-        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
+        with _uninterrupted():
+            deadline_s = time.monotonic() + KILL_S
+            while orphans := set(children_of(os.getpid())) - others:
+                for orphan in orphans:
+                    os.kill(orphan, signal.SIGKILL)
+                    _waited(orphan, deadline_s)
+                if time.monotonic() > deadline_s:
+                    break
+            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C must not cut this short."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-def _children_cpu_s() -> float:
-    """Of the children that have been waited for: not of the sampler, which is waited for later."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
     """The last line of a log that says something, or an empty text."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - TAIL_BYTES))

@@ -1,9 +1,11 @@
 """What every command does first and last: a quiet, offline environment, and errors as one line."""
 
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -55,6 +57,46 @@ def find_tools() -> None:
     """Put this interpreter's folder, and that of system packages installed without root, first on PATH."""
     folders = [Path(sys.executable).parent, ROOT / "resources" / "environments" / "system" / "bin"]
     os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
+
+
+def end_with_workflow() -> None:
+    """Have this process asked to end (SIGTERM) once the Snakemake that runs it is no more, however that ended.
+
+    What is killed can't stop its jobs, and a measurement that goes on for hours would keep the machine.
+    """
+    workflow = next(filter(_is_snakemake, _ancestors()), None)
+    if workflow is None:
+        return
+    try:
+        handle = os.pidfd_open(workflow)
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return
+
+    def wait() -> None:
+        select.select([handle], [], [])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _ancestors() -> Iterator[int]:
+    process = os.getppid()
+    while process > 1:
+        yield process
+        try:
+            stat = Path(f"/proc/{process}/stat").read_text()
+        except OSError:
+            return
+        process = int(stat.rpartition(")")[2].split()[1])
+
+
+def _is_snakemake(process: int) -> bool:
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(word.rpartition(b"/")[2] == b"snakemake" for word in words[:3])  # a script, or python -m snakemake
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:

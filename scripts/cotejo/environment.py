@@ -225,8 +225,10 @@ def _git(root: Path, *arguments: str) -> str:
 
 def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
     """What two records of one run must share before their numbers may be merged (the host's name is not in it)."""
-    environment = record["environment"]
+    environment, server = record["environment"], record["server"]
     return {
+        # A server's programs are not in the lock file; a run in process has no such key.
+        **({"server": {key: server[key] for key in ("version", "environment", "image")}} if server else {}),
         "system": record["system"],
         "cpu": environment["machine"]["cpu"],
         "gpus": _each(gpu["name"] for gpu in environment["gpus"]),

@@ -1,53 +1,24 @@
 """Measure one repeat of one run in a fresh, pinned process, and write down what came of it, failures included."""
 
-import shlex
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, environment, lock, quiet
+from cotejo import affinity, lock, quiet
 from cotejo.affinity import Watch
-from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, corruption, gate_failure, manifest
+from cotejo.artefact import EXPORT, MODEL, Failure, corruption
 from cotejo.child import Ending, child_environment, run_child
-from cotejo.code import SCRIPTS, ast_digest, run_modules
-from cotejo.errors import OUT_OF_MEMORY, CotejoError
-from cotejo.files import read_json, sha256_of, write_json
-from cotejo.record import SCHEMA_VERSION, count_rows, utc_now, write
+from cotejo.code import SCRIPTS
+from cotejo.errors import OUT_OF_MEMORY
+from cotejo.files import read_json, write_json
+from cotejo.record import count_rows
+from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
 from cotejo.telemetry.beside import sampling
-from cotejo.telemetry.levels import level_telemetry
-from cotejo.telemetry.table import read_table
 
 WORKER = ("-m", "cotejo.worker")
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a repeat is measured from; no export and no parity file where the backend loads the model itself."""
-
-    run: dict[str, Any]
-    repeat: int
-    model_folder: Path
-    dataset_folder: Path
-    export_folder: Path | None
-    parity_file: Path | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of the measured process; nothing but a failure and the mask where none was started."""
-
-    failure: Failure | None
-    watch: Watch
-    command: Sequence[str] = ()
-    ending: Ending | None = None
-    said: dict[str, Any] | None = None  # its own worker.json
-    samples: Path | None = None
-    telemetry: Path | None = None
-    looks: dict[str, Any] | None = None  # at the machine, before and after
 
 
 def measure(
@@ -62,65 +33,10 @@ def measure(
 
     Whatever befalls the measured process becomes a record. CotejoError where the inputs are not the run's.
     """
-    run = inputs.run
-    described = describe(inputs)
-    try:
-        cpus = affinity.resolve(run["cores"], affinity.mask(), affinity.topology())
-    except CotejoError as error:
-        raise CotejoError(f"--run: cores: {run['cores']!r}: {error}") from error
-    watch = Watch(frozenset(cpus))
-
-    with tempfile.TemporaryDirectory(prefix="cotejo-") as scratch:
-        failure = None
-        if inputs.export_folder and inputs.parity_file:
-            failure = gate_failure(inputs.export_folder, inputs.parity_file, described["model"]["digest"])
-        if failure:
-            outcome = Outcome(failure, watch)
-            record = build(inputs, outcome, described, utc_now())
-        else:
-            with lock.measuring_lock(shlex.join([sys.argv[0], "--output", str(output.absolute())]), say, lock_path):
-                started_at = utc_now()
-                outcome = _measured(inputs, watch, Path(scratch), log, worker)
-                record = build(inputs, outcome, described, started_at)
-        write(output, record, outcome.samples, outcome.telemetry)
-    told = f"{record['reason']}: {record['message']}" if outcome.failure else "measured"
-    say(f"{run['id']}, repeat {inputs.repeat}: {told}")
+    write_repeat(inputs, output, partial(_measured, inputs, log=log, worker=worker), lock_path, say)
 
 
-def describe(inputs: Inputs) -> dict[str, Any]:
-    """The record's `model`, `export` and `dataset`, from the folders' manifests, which must be those of the run."""
-    run = inputs.run
-    model = manifest(inputs.model_folder, MODEL, {key: run[key] for key in ("model", "weights", "scale")})
-    dataset = manifest(inputs.dataset_folder, DATASET, {"dataset": run["dataset"]})
-    export = None
-    if inputs.export_folder and inputs.parity_file:
-        made = manifest(
-            inputs.export_folder, EXPORT, {key: run[key] for key in ("format", "precision", "architecture")}
-        )
-        export = {
-            "folder": str(inputs.export_folder),
-            "digest": sha256_of(inputs.export_folder / EXPORT),
-            "status": made["status"],
-            "packages": made["packages"],
-            "parity_file": str(inputs.parity_file),
-            "parity": read_json(inputs.parity_file),
-        }
-    return {
-        "model": {
-            "folder": str(inputs.model_folder),
-            "digest": sha256_of(inputs.model_folder / MODEL),
-            **{key: model[key] for key in ("licence", "parameters", "source")},
-        },
-        "export": export,
-        "dataset": {
-            "digest": sha256_of(inputs.dataset_folder / DATASET),
-            "kind": dataset["kind"],
-            "items": len(dataset["items"]),
-        },
-    }
-
-
-def _measured(inputs: Inputs, watch: Watch, folder: Path, log: Path, worker: Sequence[str]) -> Outcome:
+def _measured(inputs: Inputs, watch: Watch, folder: Path, *, log: Path, worker: Sequence[str]) -> Outcome:
     """Check the files, run the worker, and judge: under the lock, for reading gigabytes would disturb others."""
     artefact = inputs.export_folder or inputs.model_folder
     failure = corruption(artefact, EXPORT if inputs.export_folder else MODEL)
@@ -173,13 +89,7 @@ def judge(ending: Ending, said: dict[str, Any] | None, watch: Watch, timeout_s: 
         return Failure("error", f"ended without a report. Its last line: {ending.last_line}")
     if said["status"] != "ok":
         return Failure(said["reason"], said["message"])
-    mask = affinity.format_cpus(watch.expected)
-    if watch.violations:
-        seen = "; ".join(f"{thread['thread']} on {thread['cpus']}" for thread in watch.violations)
-        return Failure("lost-pin", f"pinned to CPUs {mask}, but these threads were allowed others: {seen}")
-    if not watch.checks:
-        return Failure("lost-pin", f"pinned to CPUs {mask}, but it ended before any thread was seen")
-    return None
+    return lost_pin(watch)
 
 
 def _death(ending: Ending) -> Failure:
@@ -195,73 +105,3 @@ def _death(ending: Ending) -> Failure:
 
 def _signal_name(number: int) -> str:
     return signal.Signals(number).name if number in {*signal.Signals} else f"signal {number}"
-
-
-def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_at: str) -> dict[str, Any]:
-    """The record of a repeat, but for the files beside it."""
-    run, failure, ending = inputs.run, outcome.failure, outcome.ending
-    said = outcome.said or {
-        "levels": [],
-        "runtime": {},
-        "versions": {},
-        "modules": [],
-        "load_s": None,
-        "peak_rss_mib": None,
-    }
-    modules = run_modules(run)
-    unforeseen = set(said["modules"]) - {path.relative_to(SCRIPTS).as_posix() for path in modules}
-    if unforeseen:
-        raise CotejoError(
-            f"scripts/{sorted(unforeseen)[0]}: the measured process imported it, but no import statement leads there "
-            f"from scripts/cotejo/worker.py, so the record's code digest would miss it. Import it by a statement"
-        )
-    mechanism = outcome.command[0] if outcome.command else None
-    marks = {
-        "synthetic": run["weights"] == "synthetic",
-        "small": run["scale"] == "small",
-        "taskset": mechanism == "taskset",
-    }
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "study": run["study"],
-        "system": run["system"],
-        "run": run,
-        "repeat": inputs.repeat,
-        "status": "failed" if failure else "ok",
-        "reason": failure.reason if failure else None,
-        "message": failure.message if failure else None,
-        "started_at": started_at,
-        "finished_at": utc_now(),
-        "command": list(outcome.command),
-        "environment": environment.facts(),
-        "affinity": {
-            "asked": run["cores"],
-            "mechanism": mechanism,
-            "expected_cpus": sorted(outcome.watch.expected),
-            "observed_cpus": sorted(outcome.watch.observed),
-            "violations": outcome.watch.violations,
-            "checks": outcome.watch.checks,
-        },
-        "levels": _levels(outcome, said),
-        "process": _process(ending, said, len(outcome.watch.expected)) if ending else None,
-        "quiet": outcome.looks,
-        "runtime": said["runtime"],
-        "versions": said["versions"],
-        **described,
-        "marks": [mark for mark, applies in marks.items() if applies],
-        "code_digest": ast_digest(modules),
-        "git_revision": environment.git_revision(),
-    }
-
-
-def _levels(outcome: Outcome, said: dict[str, Any]) -> list[dict[str, Any]]:
-    """The levels that the measured process told of, each with the telemetry of its window."""
-    table = read_table(outcome.telemetry) if outcome.telemetry else {}
-    cpus = outcome.watch.expected
-    sampler_aside = bool(affinity.mask() - cpus)
-    return [level | {"telemetry": level_telemetry(table, level, len(cpus), sampler_aside)} for level in said["levels"]]
-
-
-def _process(ending: Ending, said: dict[str, Any], threads: int) -> dict[str, Any]:
-    seen = {key: value for key, value in asdict(ending).items() if key not in ("timed_out", "oom_killed", "last_line")}
-    return {"load_s": said["load_s"], "peak_rss_mib": said["peak_rss_mib"], "threads": threads, **seen}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from cotejo import affinity, nvml
 from cotejo.affinity import Topology, process_tree
+from cotejo.ownership import part_of
 
 PROC = Path("/proc")
 SYS = Path("/sys")
@@ -27,8 +28,9 @@ LEAST_TICKS = 2
 # A process may call itself anything, and its name ends up in tables.
 _UNSAFE = re.compile(r"[^\w .:/+@()-]")
 
-# The modules that a measurement runs as processes of their own.
+# The modules that a measurement runs as processes of their own, and what it marks programs of others as.
 MODULES = ("cotejo.worker", "cotejo.telemetry")
+SERVING = ("server", "client")
 
 
 class Process(NamedTuple):
@@ -132,14 +134,17 @@ def _busiest(
 
 
 def _leftovers(proc: Path) -> list[str]:
-    """The modules that processes of another measurement run as; this one has the machine's lock, so none may live."""
+    """As what processes of another measurement run; this one has the machine's lock, so none may live."""
     own = set(process_tree(os.getpid()))
     found = []
     for folder in _numbered(proc):
+        if int(folder.name) in own:
+            continue
         words = _text(folder / "cmdline").split("\0")
         modules = {word for option, word in pairwise(words) if option == "-m"}
-        if int(folder.name) not in own:
-            found += [name for name in MODULES if any(f"{module}.".startswith(f"{name}.") for module in modules)]
+        found += [name for name in MODULES if any(f"{module}.".startswith(f"{name}.") for module in modules)]
+        part = part_of(int(folder.name))
+        found += [f"cotejo {part}"] if part in SERVING else []
     return sorted(found)
 
 

@@ -10,13 +10,16 @@ from cotejo.study import IDENTITY
 
 # The parts of a record that say what was measured, with what, on what; the others are what came of it.
 PARTS = (
-    "study", "run", "environment", "model", "export", "dataset", "runtime", "versions", "marks", "git_revision",
+    "study", "run", "environment", "server", "client", "model", "export", "dataset", "runtime", "versions", "marks",
+    "git_revision",
 )  # fmt: skip
+# Of server and client, what comes of starting them: each start gets ports of its own.
+_STARTED = ("command", "ready_s", "launch_sha256", "calibration")
 
 # What the merge key says already, where the record has it; and what only names a run or sums its settings up.
 _SAID = re.compile(
     r"environment\.machine\.cpu|environment\.gpus\[\d+\]\.(name|driver)|environment\.software\.lock_digest"
-    r"|(model|export)\.digest|run\.(id|digest|study|system)"
+    r"|(model|export)\.digest|server\.(version|environment|image)|run\.(id|digest|study|system)"
 )
 
 LONGEST = 100
@@ -42,10 +45,19 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Differen
 
     Numbers merge where the settings of the run and the merge key are the same.
     """
-    found = list(_differing({part: first[part] for part in PARTS}, {part: second[part] for part in PARTS}))
+    found = list(_differing(_compared(first), _compared(second)))
     settings = [each for each in found if _is_setting(each.key)]
     others = [each for each in found if not _is_setting(each.key) and not _SAID.fullmatch(each.key)]
     return Differences([*_differing(merge_key(first), merge_key(second)), *settings], others)
+
+
+def _compared(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a record that are compared."""
+    found = {part: record[part] for part in PARTS}
+    for part in ("server", "client"):
+        if found[part]:
+            found[part] = {key: value for key, value in found[part].items() if key not in _STARTED}
+    return found
 
 
 def _is_setting(key: str) -> bool:

@@ -25,7 +25,10 @@ Sample = dict[str, Any]
 
 @dataclass
 class Level:
-    """What one load level measured: its window on CLOCK_MONOTONIC, and a row per request in it (warm-up left out)."""
+    """What one load level measured: its window on CLOCK_MONOTONIC, and a row per request in it (warm-up left out).
+
+    A client that tells of no single request gives their numbers instead, and what it says of them in `reported`.
+    """
 
     level: str
     warmup_requests: int = 0
@@ -36,12 +39,20 @@ class Level:
     concurrency: int | None = None  # requests under way at any time; None where their number isn't fixed
     ended_by: str = "duration"  # or "interval": cotejo.stopping
     stopping: dict[str, Any] | None = None  # what its last look saw in this process alone: no result's interval
+    load: str = "single-stream"  # or "closed", "open": cotejo.load
+    rate_rps: float | None = None  # of an open load, as asked
+    inputs: str = "unique"  # or "identical": one request over and over, which a cache could answer
+    reported: dict[str, float] = field(default_factory=dict)  # {metric in our names and units: what the client says}
+    requests: int | None = None  # as the client counted them, failed ones included, where it gives no samples
+    failed_requests: int | None = None
 
     def summary(self) -> dict[str, Any]:
         """The level as worker.json and the record hold it: without its samples, but with their number."""
         facts = {name: value for name, value in vars(self).items() if name != "samples"}
-        failed = sum(not sample["ok"] for sample in self.samples)
-        return facts | {"requests": len(self.samples), "failed_requests": failed}
+        if self.requests is None:
+            failed = sum(not sample["ok"] for sample in self.samples)
+            facts |= {"requests": len(self.samples), "failed_requests": failed}
+        return facts
 
 
 def in_seeded_order(items: Sequence[Any], seed: int) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bench import Bench
 from exporting import CATALOGUE, make
+from serving_bench import ServingBench
 
 from cotejo.command import OFFLINE
 from cotejo.models.synthetic import write_model
@@ -47,3 +48,8 @@ def export_folder(
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+@pytest.fixture
+def serving_bench(tmp_path: Path) -> ServingBench:
+    return ServingBench(tmp_path)

@@ -96,6 +96,7 @@ NOTHING = {"load_s": 0.1, "levels": [], "runtime": {}, "versions": {}, "modules"
 LEVEL = {
     "level": "single-stream", "warmup_requests": 1, "warmup_s": 0.1, "start_monotonic_s": 1.0, "duration_s": 0.3,
     "requests": 2, "failed_requests": 0, "concurrency": 1, "ended_by": "duration", "stopping": None,
+    "load": "single-stream", "rate_rps": None, "inputs": "unique", "reported": {},
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from cotejo.command import run
-from cotejo.measure import Inputs, measure
+from cotejo.measure import measure
+from cotejo.repeat import Inputs
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 

@@ -48,6 +48,7 @@ LOOK: dict[str, Any] = {
 TELEMETRY: dict[str, Any] = {
     "ticks": 10,
     "cpu_cores": 0.98,
+    "client_cpu_cores": None,
     "foreign_cpu_percent": 0.4,
     "steal_percent": 0.1,
     "load_1min": 0.9,
@@ -135,6 +136,11 @@ RECORD: dict[str, Any] = {
             "concurrency": 1,
             "ended_by": "duration",
             "stopping": None,
+            "load": "single-stream",
+            "rate_rps": None,
+            "inputs": "unique",
+            "reported": {},
+            "server": None,
         }
     ],
     "process": {
@@ -146,6 +152,8 @@ RECORD: dict[str, Any] = {
         "cpu_s": 4.2,
     },
     "quiet": {"before": LOOK, "after": LOOK},
+    "server": None,
+    "client": None,
     "runtime": {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1},
     "versions": {"openvino": "2026.4.1"},
     "model": {
@@ -171,6 +179,34 @@ RECORD: dict[str, Any] = {
     "telemetry": None,
 }
 
+SERVER: dict[str, Any] = {
+    "name": "transformers-serve",
+    "version": "5.0.0",
+    "command": ["numactl", "--physcpubind=0", "--localalloc", "python", "-m", "transformers", "--port", "40001"],
+    "environment": None,
+    "image": None,
+    "stand_in": False,
+    "key": False,
+    "ready_s": 10.7,
+    "model_served": "tinyllama-1.1b-chat",
+    "prepared": {"generation_config.json": "8" * 64},
+    "launch_sha256": "9" * 64,
+}
+
+CLIENT: dict[str, Any] = {
+    "name": "cotejo",
+    "version": "uvloop 0.22.1",
+    "command": ["numactl", "--physcpubind=1", "--localalloc", "python", "-m", "cotejo.clients.own_process"],
+    "cpus": [1],
+    "shared_cores": False,
+    "calibration": {
+        "closed_rps": 9000.0,
+        "added_latency_p50_ms": 0.1,
+        "added_latency_p99_ms": 0.4,
+        "streaming_rps": 2000.0,
+    },
+}
+
 
 def changed(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A deep copy with some values changed; `a__b=1` changes key b of key a."""
@@ -182,6 +218,30 @@ def changed(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
             place = place[key]
         place[last] = value
     return result
+
+
+def served(**changes: Any) -> dict[str, Any]:
+    """A record of a run that has a server, at two requests at once."""
+    settings = {
+        "server": "transformers-serve",
+        "client": "cotejo",
+        "api": "openai-chat",
+        "load": "closed",
+        "concurrency": 2,
+        "client_cores": "rest",
+        "backend": "pytorch",
+        "format": None,
+        "precision": "fp32",
+    }
+    level = {
+        **RECORD["levels"][0],
+        "level": "concurrency-2",
+        "load": "closed",
+        "concurrency": 2,
+        "server": {"requests": 2, "tokens_out": 16, "queue_s": 0.25},
+    }
+    record = changed(RECORD, run=RUN | settings, levels=[level], server=SERVER, client=CLIENT, export=None)
+    return changed(record, **changes)
 
 
 def failed(reason: str = "error", message: str = "it broke", **changes: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@ import json
 
 import diff_records
 import pytest
-from record_example import RECORD, changed, failed
+from record_example import RECORD, changed, failed, served
 
 from cotejo.environment import merge_key
 from cotejo.errors import CotejoError
@@ -43,6 +43,12 @@ def test_what_keeps_apart_is_told_once(change, key):
     (difference,), recorded = differences(RECORD, other)
     assert (difference.key, recorded) == (key, [])
     assert difference.first != difference.second
+
+
+def test_what_keeps_servers_apart_is_told_once():
+    other = served(server__version="6.0.0", server__command=["other"], server__ready_s=3.0, client__calibration=None)
+    (difference,), recorded = differences(served(), other)
+    assert (difference, recorded) == (("server.version", "5.0.0", "6.0.0"), [])
 
 
 @pytest.mark.parametrize("change", [

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from record_example import RECORD, changed
+from record_example import RECORD, changed, served
 
 from cotejo import affinity
 from cotejo.code import ast_digest
@@ -256,6 +256,16 @@ GPU = {"name": "NVIDIA A30", "driver": "535.104.05"}
 )
 def test_unlike_records_do_not_merge(change):
     assert merge_key(changed(RECORD, **change)) != merge_key(RECORD)
+
+
+@pytest.mark.parametrize("key", ["version", "environment", "image"])
+def test_unlike_servers_do_not_merge(key):
+    assert merge_key(served(**{f"server__{key}": "other"})) != merge_key(served()) != merge_key(RECORD)
+
+
+@pytest.mark.parametrize("change", [{"server__ready_s": 3.0}, {"server__command": []}, {"client__cpus": [2]}])
+def test_how_a_server_was_started_keeps_nothing_apart(change):
+    assert merge_key(served(**change)) == merge_key(served())
 
 
 def test_another_driver_does_not_merge():

@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from measure_process import check_exports, parsed_run
 from record_example import RUN, changed
 
+from cotejo.arguments import check_exports, parsed_run
 from cotejo.code import SCRIPTS
 from cotejo.errors import CotejoError
-from cotejo.measure import Inputs
+from cotejo.repeat import Inputs
 
 
 def test_a_run_is_taken_as_it_is():
@@ -47,8 +47,7 @@ def test_an_export_comes_with_its_findings_or_not_at_all():
 
 
 def test_the_parent_imports_nothing_heavy():
-    code = (
-        "import sys, measure_process; print([m for m in ('numpy', 'pandas', 'torch', 'openvino') if m in sys.modules])"
-    )
+    heavy = ("numpy", "pandas", "torch", "openvino")
+    code = f"import sys, measure_process; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,7 +15,7 @@ from tests.method.simulate import (
 )
 
 
-@pytest.mark.parametrize("name", ["coverage", "power", "drift", "stalls", "alarms"])
+@pytest.mark.parametrize("name", ["coverage", "power", "drift", "stalls", "alarms", "queues", "omission"])
 def test_every_simulated_part_stands_on_the_page(name):
     text = PAGE.read_text(encoding="utf-8")
     _, _, rest = text.partition(f"<!-- {name}: begin -->")

@@ -189,7 +189,7 @@ def test_our_own_processes_are_not_left_over(monkeypatch):
         child.wait()
     check(told, LOOK_SCHEMA, affinity.SYSTEM)
     assert max(told["busy_percent"].values(), key=lambda share: share or 0) > 0
-    assert told["leftovers"] == []
+    assert "cotejo.example" not in told["leftovers"]
 
 
 class NVMLError(Exception):

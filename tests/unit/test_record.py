@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from record_example import RECORD, changed, failed
+from record_example import RECORD, changed, failed, served
 
 from cotejo.errors import CotejoError
 from cotejo.record import REASONS, find, read, read_samples, samples_path, telemetry_path, utc_now, write
+from cotejo.samples import Level
 from cotejo.schema import schema_of
 
 SAMPLES = "level,index,ok,error\nsingle-stream,0,1,\nsingle-stream,1,0,two\n"
@@ -59,6 +60,22 @@ def test_round_trip(tmp_path, samples):
     assert table["index"].tolist() == [0, 1]
 
 
+def test_a_record_of_a_run_with_a_server_follows_the_schema(tmp_path, samples):
+    write(tmp_path / "r1.json", served(), samples)
+    assert changed(read(tmp_path / "r1.json"), samples=None) == served()
+
+
+def test_a_record_may_have_no_samples_but_what_the_client_reported(tmp_path):
+    (tmp_path / "none.csv").write_text("level,index,ok,error\n")
+    level = Level("concurrency-2", load="closed", reported={"requests_per_s": 20.0}, requests=40, failed_requests=1)
+    own = {"server": None, "telemetry": None}
+    assert "samples" not in level.summary()
+    write(tmp_path / "r1.json", served(levels=[level.summary() | own]), tmp_path / "none.csv")
+    record = read(tmp_path / "r1.json")
+    assert record["samples"]["rows"] == 0
+    assert [record["levels"][0][key] for key in ("requests", "failed_requests")] == [40, 1]
+
+
 def test_a_failed_record_has_an_empty_file_of_samples(tmp_path):
     path = tmp_path / "r2.json"
     write(path, failed("timeout", "too slow", repeat=2), None)
@@ -89,6 +106,9 @@ def test_a_failed_record_has_an_empty_file_of_samples(tmp_path):
         ({"marks": ["synthetic", "beautiful"]}, r"marks\[1\]: 'beautiful'"),
         ({"git_revision": "main"}, r"git_revision: 'main'"),
         ({"model__source": {"seed": 1.5}}, r"model\.source\.seed: 1\.5"),
+        ({"server": {"name": "triton"}}, r"server: lacks the key 'version'"),
+        ({"client": {"name": "hey"}}, r"client: lacks the key 'version'"),
+        ({"levels": [RECORD["levels"][0] | {"inputs": "similar"}]}, r"levels\[0\]\.inputs: 'similar'"),
     ],
 )
 def test_what_the_schema_forbids_is_not_written(tmp_path, samples, changes, message):

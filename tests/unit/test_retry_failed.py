@@ -135,3 +135,18 @@ def test_the_entry_of_the_cache_goes_too(link_each_entry):
     assert not entry.exists()
     assert not os.path.lexists(FOLDER)
     assert entry.parent.exists()
+
+
+def test_a_launch_that_failed_goes_with_its_records_and_one_that_did_not_stays():
+    launches = {}
+    for name, status in (("a~1", "failed"), ("b~2", "ok")):
+        launches[name] = Path(f"results/demo/servers/local/{name}/launch.json")
+        launches[name].parent.mkdir(parents=True)
+        launches[name].write_text(json.dumps({"status": status}))
+        for repeat in (1, 2):
+            put(f"demo/records/local/{name}/r{repeat}.json", failed("server-died"))
+    done = retry()
+    assert done.returncode == 0, done.stderr
+    assert "deleted 4 failed records" in done.stdout
+    assert not launches["a~1"].parent.exists()
+    assert launches["b~2"].exists()

@@ -36,7 +36,8 @@ def of(columns, level=LEVEL, cpus=2, sampler_aside=True):
 def test_a_level_is_told_of_its_own_window_only():
     told = of(MACHINE)
     assert told == {
-        "ticks": 3, "cpu_cores": pytest.approx(1.5), "foreign_cpu_percent": pytest.approx(4.0),
+        "ticks": 3, "cpu_cores": pytest.approx(1.5), "client_cpu_cores": None,
+        "foreign_cpu_percent": pytest.approx(4.0),
         "steal_percent": pytest.approx(1.0), "load_1min": 1.5, "rss_peak_mib": 140.0, "pss_peak_mib": 95.0,
         "minor_faults": 200, "major_faults": 4, "read_mib": 0, "written_mib": pytest.approx(6.25 - 1.25),
         "swapped_mib": 2.5, "memory_available_mib": 2000.0, "frequency_mhz": None, "cpu_throttled": None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from telemetry_example import Machine
 
-from cotejo.telemetry.process import Finder, ProportionalMemory, Tree, Usage, process_cpu_s, sources
+from cotejo.telemetry.process import ClientTime, Finder, ProportionalMemory, Tree, Usage, process_cpu_s, sources
 from cotejo.telemetry.source import Target
 
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
@@ -175,4 +175,30 @@ def test_more_children_than_the_kernel_lists_at_once_are_found():
 
 def test_the_sources_find_new_processes_before_they_look(machine):
     found = sources(machine.target)
-    assert [type(source) for source in found] == [Finder, Usage, ProportionalMemory]
+    assert [type(source) for source in found] == [Finder, Usage, ProportionalMemory, ClientTime]
+
+
+def test_clients_are_told_apart_from_the_server_they_drive(machine):
+    machine.process(201, 200, cpu_s=0.5)
+    machine.children(200, 201)
+    machine.process(300, 100, cpu_s=2.0)
+    machine.process(301, 300, cpu_s=0.25)
+    machine.children(300, 301)
+    machine.children(100, 101, 200, 300)
+    parts = {200: "server", 300: "client"}
+    server, clients = (Tree(machine.target, machine.clock, which, parts.get) for which in (False, True))
+    assert read(server)["cpu_s"] == 1.5
+    assert ClientTime(clients).read() == {"client_cpu_s": 2.25}
+    machine.children(100, 101, 200)
+    machine.cpu_s = {process: cpu_s for process, cpu_s in machine.cpu_s.items() if process < 300}
+    assert ClientTime(clients).read() == {"client_cpu_s": 2.25}
+
+
+def test_a_client_that_was_seen_before_it_had_its_mark_counts_once(machine):
+    machine.process(300, 100, cpu_s=0.0)
+    machine.children(100, 101, 200, 300)
+    parts: dict[int, str] = {}
+    server = Tree(machine.target, machine.clock, part_of=parts.get)
+    read(server)
+    parts[300], machine.cpu_s[300] = "client", 5.0
+    assert read(server)["cpu_s"] == 1.0

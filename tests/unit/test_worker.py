@@ -99,6 +99,10 @@ def test_a_job_leaves_its_samples_and_a_report(job, tmp_path):
         "concurrency": None,
         "ended_by": "duration",
         "stopping": None,
+        "load": "single-stream",
+        "rate_rps": None,
+        "inputs": "unique",
+        "reported": {},
     }
     assert list(rows[0]) == [*COLUMNS, "own_ms"]
     assert len(rows) == 6

@@ -9,6 +9,7 @@ Counters (CPU and idle time, faults, what was read, written or swapped, energy, 
 they count from means nothing. The columns of
 
 - `process`: `cpu_s`, `rss_mib`, `pss_mib`, `minor_faults`, `major_faults`, `read_mib`, `written_mib`, of all of them;
+  `client_cpu_s`, of the clients that put load on a measured server, which count in none of the others;
 - `machine`: `idle_s` and `steal_s` of the pinned CPUs together, `frequency_mhz[CPU]` and `throttled` of theirs,
   `load_1min`, `memory_available_mib` and `swapped_mib` of the whole machine;
 - `energy`: `package_energy_j[what counts it]`;

@@ -20,21 +20,26 @@ _GPU_FACTS = (
 )
 
 
-def level_telemetry(table: Table, level: Mapping[str, Any], cpus: int, sampler_aside: bool) -> dict[str, Any] | None:
+def level_telemetry(
+    table: Table, level: Mapping[str, Any], cpus: int, sampler_aside: bool, clients_aside: bool = True
+) -> dict[str, Any] | None:
     """The `telemetry` of one of a record's levels, measured on so many pinned CPUs; None where its window has none.
 
-    `sampler_aside`: whether the sampler had other CPUs than the measured ones.
+    `sampler_aside`, `clients_aside`: whether the sampler, and the clients, had other CPUs than the measured ones.
     """
     window = Window(level["start_monotonic_s"], level["start_monotonic_s"] + level["duration_s"])
     if window.duration_s <= 0 or (cpu_s := _column(table, "cpu_s").growth(window)) is None:
         return None
+    client_s = _column(table, "client_cpu_s").growth(window)
     used_s = cpu_s if sampler_aside else cpu_s + (_column(table, OWN).growth(window) or 0.0)
+    used_s += 0.0 if clients_aside else client_s or 0.0
     idle_s, steal_s = (_column(table, name).growth(window) for name in ("idle_s", "steal_s"))
     gpus = [_gpu(table, uuid, window) for uuid in _gpu_names(table)]
     throttled = _column(table, "throttled").steps(window)
     return {
         "ticks": sum(window.start_s <= time_s <= window.end_s for time_s in _column(table, "cpu_s").times_s),
         "cpu_cores": cpu_s / window.duration_s,
+        "client_cpu_cores": None if client_s is None else client_s / window.duration_s,
         "foreign_cpu_percent": foreign_percent(window.duration_s * cpus, idle_s, steal_s, used_s),
         "steal_percent": None if steal_s is None else 100 * steal_s / (window.duration_s * cpus),
         "load_1min": _most(table, "load_1min", window),
@@ -54,7 +59,7 @@ def level_telemetry(table: Table, level: Mapping[str, Any], cpus: int, sampler_a
 
 
 def foreign_percent(whole_s: float, idle_s: float | None, steal_s: float | None, used_s: float) -> float | None:
-    """The share of the CPUs' time that neither idled, nor was stolen, nor used by the tree and the sampler.
+    """The share of the CPUs' time that neither idled, nor was stolen, nor used by the tree, its clients or the sampler.
 
     Never negative: what idled is rounded to ticks of 1/100 s, and kernels without paravirtual time accounting count
     a process's stolen time as used. None where the kernel doesn't tell what idled.

@@ -1,4 +1,5 @@
-"""The measured processes: a tree of them, in which children come and go between two readings."""
+"""The measured processes: a tree of them, in which children come and go between two readings; and apart from them, the
+clients that put load on a measured server."""
 
 import math
 import operator
@@ -7,13 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from cotejo.ownership import part_of
 from cotejo.telemetry.source import KeptFile, Reading, Source, Target, read_all
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _MIB = 1 << 20
 
+CLIENT = "client"
+
 CpuClock = Callable[[int], float]
+PartOf = Callable[[int], str | None]
 
 
 def process_cpu_s(process: int) -> float:
@@ -93,17 +98,21 @@ class Member:
 
 
 class Tree:
-    """The descendants of a process, parents first, and what they have used together.
+    """The descendants of a process, parents first, and what they have used together: the clients, or all others.
 
     Orphans are among them where that process is their subreaper. A process that lives and ends between two readings
     counts too: the kernel adds it to the parent that waits for it.
     """
 
-    def __init__(self, target: Target, cpu_clock: CpuClock = process_cpu_s) -> None:
+    def __init__(
+        self, target: Target, cpu_clock: CpuClock = process_cpu_s, clients: bool = False, part_of: PartOf = part_of
+    ) -> None:
         self._proc = str(target.proc)
         self._parent = target.parent
         self._without = target.without
         self._cpu_clock = cpu_clock
+        self._clients = clients
+        self._part_of = part_of
         self.members: dict[int, Member] = {}
         self._looks: dict[int, Look] = {}
         self._ended = Counters()  # what nobody's parent inherited
@@ -111,7 +120,15 @@ class Tree:
 
     def find(self) -> None:
         """Find the processes that are new."""
-        waiting = [child for child in self._children(self._parent) if child not in self._without]
+        waiting = []
+        for child in self._children(self._parent):
+            if child in self._without:
+                continue
+            if (self._part_of(child) == CLIENT) == self._clients:
+                waiting.append(child)
+            elif child in self.members:  # found before it had its mark
+                self.members.pop(child).close()
+                self._looks.pop(child, None)
         for process in waiting:  # grows meanwhile
             waiting += self._children(process)
             if process not in self.members:
@@ -188,7 +205,7 @@ class Usage(Source):
     """CPU time, memory held, page faults, and I/O on storage, of all processes together."""
 
     columns = (*Counters._fields, "rss_mib")
-    period_s, share = 0.2, 0.0025
+    period_s, share = 0.2, 0.0022
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -231,7 +248,22 @@ class ProportionalMemory(Source):
         return {"pss_mib": sum(sizes_kib) / 1024} if sizes_kib else {}
 
 
+class ClientTime(Source):
+    """The CPU time of all clients together."""
+
+    columns = ("client_cpu_s",)
+    period_s, share = 0.2, 0.0004
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def read(self) -> Reading:
+        self._tree.find()
+        return {"client_cpu_s": self._tree.read()[0].cpu_s}
+
+
 def sources(target: Target) -> Sequence[Source]:
-    """The measured processes' sources, which share what they know of the tree."""
+    """The measured processes' sources, which share what they know of the tree, and the clients'."""
     tree = Tree(target)
-    return [Finder(tree), Usage(tree), ProportionalMemory(tree, str(target.proc))]
+    own = [Finder(tree), Usage(tree), ProportionalMemory(tree, str(target.proc))]
+    return [*own, ClientTime(Tree(target, clients=True))]

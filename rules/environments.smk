@@ -1,0 +1,22 @@
+"""What servers and clients run under: an environment for each stack, so that stacks never have to share packages."""
+
+
+localrules:
+    # Packages are on the internet, where compute nodes need not be.
+    create_environment,
+
+
+rule create_environment:
+    """Create the environment that a stack's lock file pins; one that is whole and as the file wants it is left alone."""
+    output:
+        # Beside the environment's own stamp, which tells an interrupted installation from a whole one.
+        made=touch("resources/environments/{stack}/made"),
+    log:
+        "logs/create_environment/{stack}.log",
+    priority: PREPARE
+    retries: 2
+    params:
+        lock=lambda wildcards: sha256_of(Path(f"envs/{wildcards.stack}.txt")),
+    shell:
+        "python scripts/create_environment.py {wildcards.stack} --prefix resources/environments/{wildcards.stack}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,198 @@
+"""Measure one repeat of one run that has a server: a fresh one, all load levels, and its end, all written down."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from cotejo import affinity, lock, quiet
+from cotejo.affinity import Watch
+from cotejo.apis import api
+from cotejo.artefact import EXPORT, MODEL, Failure, corruption
+from cotejo.child import Ending, aside, nothing_left
+from cotejo.clients import client as client_module
+from cotejo.clients.calibration import calibrate
+from cotejo.errors import CotejoError
+from cotejo.files import read_json, sha256_of
+from cotejo.load import LoadLevel
+from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
+from cotejo.samples import write_samples
+from cotejo.servers import server as server_module
+from cotejo.servers.interface import Endpoint
+from cotejo.serving import Driving, Serving, job_of, launch_failure, prepared_files
+from cotejo.session import ServingError, Session, Setting, client_cpus, serving
+from cotejo.sweep import Client, Sweep, sweep
+from cotejo.telemetry.beside import sampling
+
+
+def measure(
+    inputs: Inputs,
+    given: Serving,
+    driving: Driving,
+    output: Path,
+    log: Path,
+    lock_path: Path = lock.PATH,
+    say: Callable[[str], None] = lock.to_stderr,
+) -> None:
+    """Write the record of one repeat to `output`, and its samples and its telemetry beside it; the server's own words
+    go to `log`, a client's beside it.
+
+    Whatever befalls server or client becomes a record. CotejoError where the inputs are not the run's.
+    """
+    measurement = Measurement(inputs, given, driving, log)
+    refused = launch_failure(driving.launch, given.prepared, inputs.run)
+    write_repeat(inputs, output, measurement.perform, lock_path, say, refused, measurement.unstarted)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One repeat of a run that has a server."""
+
+    inputs: Inputs
+    given: Serving
+    driving: Driving
+    log: Path
+
+    def unstarted(self, failure: Failure, watch: Watch) -> Outcome:
+        """What is known where no server was started."""
+        return self._outcome(failure, watch, self._client(watch, Path()), None, Sweep())
+
+    def perform(self, watch: Watch, folder: Path) -> Outcome:
+        """Start the server pinned as `watch` expects, put every load level on it, stop it, and judge."""
+        inputs, run = self.inputs, self.inputs.run
+        failure = corrupt_folder(inputs)
+        if failure:
+            return self.unstarted(failure, watch)
+        client, setting = self._client(watch, folder / "clients"), self._setting(watch)
+        job = job_of(inputs, self.given, len(watch.expected), folder / "server")
+        telemetry, deadline_s = folder / "telemetry.csv", time.monotonic() + run["timeout_s"]
+        session: Session | None = None
+        done, calibration = Sweep(), None
+        command: Sequence[str] = ()
+        ending: Ending | None = None
+        before = quiet.look(watch.expected)
+        try:
+            with (
+                sampling(watch.expected, telemetry) as finish,
+                nothing_left(),
+                aside(watch.expected | client.setting.watch.expected),
+            ):
+                with serving(server_module(run["server"]), job, setting, keyed=client.module.KEY) as session:
+                    done = sweep(session, server_module(run["server"]), client, deadline_s)
+                    finish()
+                calibration = None if done.failure else calibrated(client, setting)
+        except ServingError as error:
+            done.failure, command, ending = error.failure, error.command, error.ending
+        if session:
+            command, ending = session.command, session.child.end()
+        looks = {"before": before, "after": quiet.look(watch.expected)}
+        failure = done.failure or (session and left_behind(session)) or lost_pin(watch)
+        failure = failure or lost_pin(client.setting.watch)
+        samples = None
+        if done.levels:
+            samples = folder / "samples.csv"
+            write_samples(samples, done.levels, sample_columns(client.module, run["api"]))
+        told = telemetry if telemetry.is_file() else None
+        outcome = self._outcome(failure, watch, client, session, done, calibration)
+        return replace(outcome, command=command, ending=ending, samples=samples, telemetry=told, looks=looks)
+
+    def _setting(self, watch: Watch) -> Setting:
+        return Setting(affinity.pin_command(watch.expected), watch, self.log, self.given.image)
+
+    def _client(self, watch: Watch, scratch: Path) -> Client:
+        inputs, run = self.inputs, self.inputs.run
+        cpus = client_cpus(run["client_cores"], watch.expected)
+        return Client(
+            client_module(run["client"]), run, run["api"], inputs.dataset_folder.absolute(),
+            inputs.model_folder.absolute(), self.driving.python.absolute(),
+            Setting(affinity.pin_command(cpus), Watch(cpus), self.log), scratch,
+        )  # fmt: skip
+
+    def _outcome(
+        self,
+        failure: Failure | None,
+        watch: Watch,
+        client: Client,
+        session: Session | None,
+        done: Sweep,
+        calibration: dict[str, float | None] | None = None,
+    ) -> Outcome:
+        clients = client.setting.watch.expected
+        return Outcome(
+            failure,
+            watch,
+            said=said(self.inputs.run, session, done) if session else None,
+            clients_aside=not clients & watch.expected,
+            server=server_facts(self.inputs.run, self.given, self.driving.launch, session, bool(client.module.KEY)),
+            client={
+                "name": self.inputs.run["client"],
+                "version": done.version,
+                "command": done.command,
+                "cpus": sorted(clients),
+                "shared_cores": bool(clients & watch.expected),
+                "calibration": calibration,
+            },
+        )
+
+
+def corrupt_folder(inputs: Inputs) -> Failure | None:
+    """Why the run's export, or the model that is served beside it, may not be measured; None where both may."""
+    export = inputs.export_folder and corruption(inputs.export_folder, EXPORT)
+    return export or corruption(inputs.model_folder, MODEL)
+
+
+def calibrated(driver: Client, server: Setting) -> dict[str, float | None] | None:
+    """What the client can do at most on its CPUs, the server that answers at once being on the server's."""
+    job = driver.job(LoadLevel("calibration", "closed", concurrency=1), Endpoint({}, driver.run["model"]))
+    try:
+        return calibrate(driver.module, job, server, driver.setting)
+    except CotejoError as error:
+        print(f"not calibrated: {error}", file=sys.stderr)
+        return None
+
+
+def left_behind(session: Session) -> Failure | None:
+    """What stopping the server didn't bring back."""
+    return Failure("leftovers", "after the server was stopped: " + "; ".join(session.left)) if session.left else None
+
+
+def sample_columns(client: ModuleType, name: str) -> list[str]:
+    """The samples' columns beyond those that all have: the API's, and the client's own."""
+    return list(dict.fromkeys([*api(name).COLUMNS, *client.COLUMNS]))
+
+
+def said(run: dict[str, Any], session: Session, done: Sweep) -> dict[str, Any]:
+    """What server and client told, as a measured process in its own words."""
+    pairs = zip(done.levels, done.counted, strict=True)
+    return {
+        "levels": [{**level.summary(), "server": counted} for level, counted in pairs],
+        "runtime": dict(session.identity.facts),
+        "versions": {run["server"]: session.identity.version},
+        "modules": [],
+        "load_s": session.ready_s,
+        "peak_rss_mib": done.peak_rss_mib,
+    }
+
+
+def server_facts(
+    run: dict[str, Any], given: Serving, launch: Path, session: Session | None, keyed: bool
+) -> dict[str, Any]:
+    """The record's `server`; what isn't known where none became ready is None."""
+    server = server_module(run["server"])
+    return {
+        "name": run["server"],
+        # Known for a repeat that failed too, which else would be told apart from the whole ones.
+        "version": session.identity.version if session else read_json(launch)["version"],
+        "command": session.command if session else [],
+        "environment": server.STACK,
+        "image": given.image,
+        "stand_in": server.STAND_IN,
+        "key": keyed and server.KEY is not None,
+        "ready_s": session.ready_s if session else None,
+        "model_served": session.endpoint.model if session else None,
+        "prepared": prepared_files(given.prepared),
+        "launch_sha256": sha256_of(launch),
+    }

@@ -1,0 +1,59 @@
+"""Where what a run is measured from lies, below the checkout, and whose interpreter its server and client run under."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cotejo.clients import client
+from cotejo.servers import server
+
+Run = Mapping[str, Any]
+
+
+class Stack(NamedTuple):
+    """The interpreter of a stack, and what config has in its place: an image, or a program of the user's."""
+
+    python: Path
+    image: str | None = None
+    program: Path | None = None
+    made: str | None = None  # the stack that create_environment is to make; None: nothing is to be made
+
+
+def model_folder(run: Run) -> str:
+    """Where the run's model lies."""
+    return f"resources/models/{run['model']}/{run['weights']}-{run['scale']}"
+
+
+def export_folder(run: Run) -> str:
+    """Where the run's export lies; the model's own folder for a backend that needs none."""
+    if run["format"] is None:
+        return model_folder(run)
+    return f"resources/exports/{run['model']}/{run['weights']}-{run['scale']}/{run['format']}-{run['precision']}"
+
+
+def dataset_folder(run: Run) -> str:
+    """Where the run's data set lies."""
+    return f"resources/datasets/{run['dataset']}"
+
+
+def server_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Stack:
+    """What a run's server runs under, `environments` being config's."""
+    return _stack(server(run["server"]).STACK, run["server"], environments)
+
+
+def client_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Stack:
+    """What a run's client runs under, likewise. Clients run in no image."""
+    return _stack(client(run["client"]).STACK, run["client"], environments)
+
+
+def _stack(stack: str | None, name: str, environments: Mapping[str, Mapping[str, str]]) -> Stack:
+    own = environments.get(stack or name, {})
+    if "image" in own:
+        return Stack(Path(own.get("python", "python3")), image=own["image"])
+    program = Path(own["program"]) if "program" in own else None
+    if "python" in own:
+        return Stack(Path(own["python"]), program=program)
+    if stack is None:
+        return Stack(Path(sys.executable), program=program)
+    return Stack(Path("resources", "environments", stack, "bin", "python"), program=program, made=stack)

@@ -1,0 +1,97 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from cotejo import affinity, session
+from cotejo.errors import CotejoError
+from cotejo.servers.interface import Job
+from cotejo.session import client_cpus, devices, hide, in_image, refuse_missing, stack_environment, telling_line
+
+
+@pytest.fixture
+def job(tmp_path):
+    cached = tmp_path / "cache" / "model"
+    cached.mkdir(parents=True)
+    (cached / "weights.bin").write_text("")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights.bin").symlink_to(cached / "weights.bin")
+    return Job(
+        {"device": "cuda", "model": "m"}, model, model, tmp_path / "prepared", Path("python3"), 2, tmp_path / "s"
+    )
+
+
+def test_in_an_image_the_same_command_sees_every_folder_and_what_links_lead_to(job, tmp_path):
+    command = in_image("triton.sif", ["tritonserver", "--port=1"], job)
+    assert command[:4] == ["apptainer", "exec", "--nv", "--bind"]
+    assert command[5:] == ["triton.sif", "tritonserver", "--port=1"]
+    bound = command[4].split(",")
+    assert {str(tmp_path / name) for name in ("model", "prepared", "s", "cache/model")} | {str(session.SCRIPTS)} == set(
+        bound
+    )
+
+
+def test_on_a_cpu_an_image_gets_no_gpu(job):
+    assert "--nv" not in in_image("a.sif", ["x"], Job({**job.run, "device": "cpu"}, *list(vars(job).values())[1:]))
+
+
+@pytest.mark.parametrize(
+    ("run", "outer", "expected"),
+    [
+        ({"device": "cpu", "accelerators": 0}, {}, {}),
+        ({"device": "cuda", "accelerators": None}, {}, {}),
+        ({"device": "cuda", "accelerators": 2}, {}, {"CUDA_VISIBLE_DEVICES": "0,1"}),
+        ({"device": "cuda", "accelerators": 1}, {"CUDA_VISIBLE_DEVICES": "3,5"}, {"CUDA_VISIBLE_DEVICES": "3"}),
+    ],
+)
+def test_a_server_sees_as_many_gpus_as_it_is_to_use(run, outer, expected):
+    assert devices(run, outer) == expected
+
+
+def test_a_stacks_programs_come_first_and_no_secret_is_handed_on(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    found = stack_environment(3, Path("/opt/stack/bin/python"))
+    assert found["PATH"].split(os.pathsep)[0] == "/opt/stack/bin"
+    assert found["OMP_NUM_THREADS"] == "3"
+    assert "hf_secret" not in found.values()
+    assert not stack_environment(1, Path("python3"))["PATH"].startswith(".")
+
+
+def test_a_missing_program_says_what_to_do():
+    with pytest.raises(session.ServingError, match=r"no-such: there is no such program. Run `make env-vllm`") as caught:
+        refuse_missing("no-such", os.environ, "server-missing", session.remedy("vllm"))
+    assert caught.value.failure.reason == "server-missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "it wrote nothing"),
+        ("starting\nready\n", "ready"),
+        ("RuntimeError: no memory left\nnvidia-smi says hello\n", "RuntimeError: no memory left"),
+        ("OSError: port in use\nUserWarning: failed to say goodbye\n\n", "OSError: port in use"),
+    ],
+)
+def test_the_telling_line_of_a_log(tmp_path, text, line):
+    (tmp_path / "log").write_text(text)
+    assert telling_line(tmp_path / "log") == line
+
+
+def test_a_key_is_struck_out(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"api_key='abc', again abc\xff\n")
+    hide("abc", log)
+    assert log.read_bytes() == b"api_key='[key]', again [key]\xff\n"
+    hide(None, log)
+    hide("abc", tmp_path / "none")
+
+
+def test_clients_get_the_rest_of_the_cpus_or_share_them():
+    allowed = affinity.mask()
+    first = frozenset(sorted(allowed)[:1])
+    assert client_cpus("rest", first) == frozenset(allowed - first or first)
+    assert client_cpus("rest", frozenset(allowed)) == frozenset(allowed)
+    assert client_cpus("0", first) == first
+    with pytest.raises(CotejoError, match="--run: client_cores: '99': not among"):
+        client_cpus("99", first)

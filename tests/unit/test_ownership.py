@@ -63,7 +63,7 @@ def orphan() -> int:
     code = (
         "import subprocess\nfrom cotejo.ownership import marking\n"
         "print(subprocess.Popen(['sleep', '600'], preexec_fn=marking('server'), start_new_session=True,"
-        " stdout=subprocess.DEVNULL).pid)"
+        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)"
     )
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -74,7 +74,8 @@ def test_all_cpu_time_is_found_that_of_short_lived_children_too(tmp_path):
     many = "for i in $(seq 600); do /bin/true; done; (for i in $(seq 100000); do :; done)"
     table, ending = sampled(tmp_path, "bash", "-c", many)
     assert ending.cpu_s > 0.3
-    assert table["cpu_s"].values[-1] == pytest.approx(ending.cpu_s, abs=0.015)  # ended children count in ticks
+    # Ended children count in ticks of 10 ms, user and system time each rounded down.
+    assert table["cpu_s"].values[-1] == pytest.approx(ending.cpu_s, abs=0.021)
 
 
 def test_a_tree_may_have_more_processes_than_the_shell_lets_the_sampler_open_files(tmp_path):

@@ -232,3 +232,8 @@ def test_the_report_says_what_the_client_can_do() -> None:
     assert "a stand-in that only imitates it, without a key" in found[1]["facts"]["Server"]
     assert found[1]["facts"]["Client"].endswith("some of them the server's too")
     assert found[2]["facts"]["What the client can do"] == "not calibrated"
+
+
+def test_what_a_client_adds_is_said_as_far_as_it_is_known() -> None:
+    (found,) = servers([changed(SERVED, client__calibration__added_latency_p50_ms=None)])
+    assert found["facts"]["What the client can do"].endswith("adding 0.500 ms (p99)")

@@ -47,5 +47,6 @@ def calibration_text(calibration: Mapping[str, Any] | None) -> str:
     if calibration["streaming_rps"] is not None:
         parts.append(f"{number(calibration['streaming_rps'])} streamed answers/s")
     added = {"median": calibration["added_latency_p50_ms"], "p99": calibration["added_latency_p99_ms"]}
-    parts += [f"adding {number(value_ms)} ms ({name})" for name, value_ms in added.items() if value_ms is not None]
+    known = [f"{number(value_ms)} ms ({name})" for name, value_ms in added.items() if value_ms is not None]
+    parts += [f"adding {', '.join(known)}"] if known else []
     return f"at a server that answers at once: {', '.join(parts)}"

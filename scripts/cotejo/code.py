@@ -62,6 +62,8 @@ def _chosen(registry: Path, run: Mapping[str, Any], scripts: Path) -> Iterator[P
     A server's backend need not be one that runs in process.
     """
     modules = dict(_registered(registry))
+    if not modules:
+        raise CotejoError(f"{registry}: no dictionary of names and modules. Spell it out: this file is read, not run")
     chosen = modules.get(str(run.get(REGISTRIES[registry.parent.name])))
     if chosen is None:
         return

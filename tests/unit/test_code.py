@@ -5,6 +5,7 @@ import pytest
 from cotejo.clients import CLIENTS
 from cotejo.code import SCRIPTS, ast_digest, run_modules
 from cotejo.errors import CotejoError
+from cotejo.models import ARCHITECTURES
 
 SOURCE = '''"""Doc."""
 
@@ -111,6 +112,19 @@ def test_another_backend_is_another_set_of_modules(tmp_path):
     scripts = package(tmp_path)
     digests = {ast_digest(run_modules({"backend": name}, scripts=scripts)) for name in ("a-b", "other")}
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_architecture_of_a_run_is_among_its_modules(architecture):
+    run = {"backend": "pytorch", "task": "text-generation", "architecture": architecture}
+    assert SCRIPTS / f"cotejo/models/{architecture}.py" in run_modules(run)
+
+
+def test_a_registry_that_cannot_be_read_is_named(tmp_path):
+    scripts = package(tmp_path)
+    written(scripts / "cotejo" / "backends", __init__='BACKENDS = {n: f"cotejo.backends.{n}" for n in ("a_b", "other")}')
+    with pytest.raises(CotejoError, match=r"backends/__init__.py: no dictionary of names"):
+        run_modules({"backend": "other"}, scripts=scripts)
 
 
 def test_this_package_can_be_digested():

@@ -17,7 +17,14 @@ from types import ModuleType
 
 from cotejo.errors import CotejoError
 
-ARCHITECTURES = {name: f"cotejo.models.{name}" for name in ("llama", "llava", "blip", "t5", "whisper", "yolo")}
+ARCHITECTURES = {
+    "llama": "cotejo.models.llama",
+    "llava": "cotejo.models.llava",
+    "blip": "cotejo.models.blip",
+    "t5": "cotejo.models.t5",
+    "whisper": "cotejo.models.whisper",
+    "yolo": "cotejo.models.yolo",
+}
 
 
 def architecture(name: str) -> ModuleType:

@@ -25,6 +25,9 @@ SLICE_S = 0.1
 NAMED = 5
 LEAST_TICKS = 2
 
+# What the driver may keep of a program that has ended, in MiB: less than any model, more than a context's leavings.
+KEPT_MIB = 64
+
 # A process may call itself anything, and its name ends up in tables.
 _UNSAFE = re.compile(r"[^\w .:/+@()-]")
 
@@ -181,6 +184,20 @@ def _throttled(cpus: frozenset[int], topology: Topology, sys: Path) -> int | Non
     ]
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
+
+
+def gpu_memory_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What GPUs hold after a program that they did not hold before it, as sentences, by two looks.
+
+    Where somebody else computes on a GPU meanwhile, its memory tells nothing.
+    """
+    held = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"]}
+    kept = [
+        (gpu["uuid"], gpu["memory_used_mib"] - held[gpu["uuid"]])
+        for gpu in after["gpus"]
+        if gpu["memory_used_mib"] is not None and held.get(gpu["uuid"]) is not None and gpu["foreign_processes"] == 0
+    ]
+    return [f"GPU {uuid} holds {mib} MiB more than before" for uuid, mib in kept if mib > KEPT_MIB]
 
 
 def _gpus() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cotejo import affinity, quiet
-from cotejo.quiet import look
+from cotejo.quiet import gpu_memory_kept, look
 from cotejo.schema import check, schema_of
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -223,3 +223,21 @@ def test_gpus(monkeypatch, machine):
     driver.nvmlDeviceGetComputeRunningProcesses = unsupported
     (gpu,) = machine.look(0)["gpus"]
     assert gpu == {"uuid": "GPU-1", **dict.fromkeys(list(gpu)[1:])}
+
+
+def gpu(memory_mib: int | None, foreign: int | None = 0) -> dict[str, object]:
+    return {"uuid": "GPU-1", "foreign_processes": foreign, "memory_used_mib": memory_mib}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ([gpu(300)], [gpu(360)], []),
+        ([gpu(300)], [gpu(2300)], ["GPU GPU-1 holds 2000 MiB more than before"]),
+        ([gpu(300)], [gpu(2300, foreign=1)], []),  # somebody else's
+        ([gpu(300)], [gpu(None)], []),
+        ([], [gpu(2300)], []),
+    ],
+)
+def test_memory_that_a_gpu_did_not_give_back(before, after, kept):
+    assert gpu_memory_kept({"gpus": before}, {"gpus": after}) == kept

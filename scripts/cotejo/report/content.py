@@ -11,7 +11,7 @@ from cotejo.figures import figure
 from cotejo.figures.select import known
 from cotejo.labels import HERE, level_label, mark_label, metric_label, number, value_label
 from cotejo.report.serving import servers
-from cotejo.verdict import SEPARATOR
+from cotejo.verdict import NOT_MEASURED, SEPARATOR
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -49,7 +49,7 @@ def content(
         "verdicts": [
             {"word": word, "count": counted[word], "text": EXPLAINED[word]} for word in EXPLAINED if counted[word]
         ],
-        "figures": [described(entry, summary) for entry in study["figures"]],
+        "figures": [described(entry) for entry in study["figures"]],
         "tables": tables([row for row in rows if row["source"] != "telemetry"]),
         "resources": tables([row for row in rows if row["source"] == "telemetry"]),
         "energy": energy_boundary(found),
@@ -63,14 +63,13 @@ def content(
     }
 
 
-def described(entry: Mapping[str, Any], summary: pd.DataFrame) -> dict[str, str]:
-    """One figure: its name, its title, its data in words."""
+def described(entry: Mapping[str, Any]) -> dict[str, str]:
+    """One figure: its name, its title, its caption."""
     kind = figure(entry["kind"])
     return {
         "name": entry["name"],
         "title": entry.get("title", kind.TITLE),
         "caption": entry.get("caption", f"{kind.TITLE}."),
-        "text": kind.describe(summary, entry),
     }
 
 
@@ -119,15 +118,18 @@ def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -
     """One line of a table. Its verdict is that of its values; a blank one's own reason stands in its cell."""
     by_metric = {row["metric"]: row for row in members}
     shown = next((row for row in members if not math.isnan(row["median"])), members[0])
-    settings = ("model", "dataset", "backend", "server", "client", "precision", "cores")
+    settings = (
+        "model", "dataset", "backend", "server", "client", "precision", "accelerators", "split", "cores",
+    )  # fmt: skip
     return {
         "run": shown["run"],
         "name": shown["name"],
-        "settings": " · ".join(value_label(column, shown[column]) for column in settings if shown[column]),
+        "settings": " · ".join(filter(None, (value_label(column, shown[column]) for column in settings))),
         "extra": [extra_cell(shown, column) for column in extra],
         "cells": [cell(by_metric[name]) if name in by_metric else None for name in metrics],
         "attempts": f"{shown['attempts'] - shown['failures']:.0f} of {shown['attempts']:.0f}",
         "verdict": shown["verdict"],
+        "why": shown["reasons"] if shown["verdict"] == NOT_MEASURED else "",
     }
 
 

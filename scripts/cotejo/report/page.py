@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from xml.etree import ElementTree
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 HERE = Path(__file__).parent
-TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
 
 
 def page(content: Mapping[str, Any]) -> str:
@@ -22,5 +23,10 @@ def page(content: Mapping[str, Any]) -> str:
 
 
 def data_uri(path: Path) -> str:
-    """An image file as an address that holds it."""
-    return f"data:{TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    """An .svg file as an address that holds it."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def words_of(path: Path) -> str:
+    """What an .svg file says for who can't see it; nothing where it says nothing."""
+    return ElementTree.parse(path).getroot().findtext(DESCRIPTION, default="")

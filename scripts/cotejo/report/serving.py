@@ -13,9 +13,12 @@ def servers(records: Iterable[Record]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for record in records:
         if record["server"] is not None and record["client"] is not None:
-            facts = {"Server": server_text(record["server"]), "Client": client_text(record["client"])}
-            facts |= {"What the client can do": calibration_text(record["client"]["calibration"])}
-            title = f"{record['server']['name']}, driven by {record['client']['name']}"
+            server, client = record["server"], record["client"]
+            facts = {"Client": client_text(client)}
+            if not client.get("engine"):
+                facts = {"Server": server_text(server), **facts}
+                facts["What the client can do"] = calibration_text(client["calibration"])
+            title = f"{server['name']}, {'its engine held' if client.get('engine') else 'driven'} by {client['name']}"
             found[repr((title, facts))] = {"title": title, "facts": facts}
     return list(found.values())
 
@@ -35,6 +38,8 @@ def server_text(server: Mapping[str, Any]) -> str:
 def client_text(client: Mapping[str, Any]) -> str:
     """A client's version, and where it ran."""
     cpus = ", ".join(map(str, client["cpus"]))
+    if client.get("engine"):
+        return f"version {client['version']}, holding the engine itself, on CPUs {cpus}; no server was running"
     where = f"on CPUs {cpus}" + (", some of them the server's too" if client["shared_cores"] else "")
     return f"version {client['version']}, {where}" if client["version"] else where
 

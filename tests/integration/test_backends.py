@@ -6,24 +6,28 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cotejo.backends import BACKENDS, backend
+from cotejo.backends import BACKENDS, backend, cuda
 from cotejo.code import SCRIPTS, run_modules
-from cotejo.tasks import TASKS, task
+from cotejo.tasks import TASKS, options, task
 from cotejo.tasks.speech_recognition import load_requests as load_clips
 from cotejo.tasks.text_generation import load_requests as load_prompts
+from cotejo.tasks.visual_question_answering import load_requests as load_pairs
 
 MODELS = {
     "llama": "tinyllama-1.1b-chat",
     "yolo": "yolov8n-seg",
     "whisper": "whisper-base",
     "blip": "blip-image-captioning-base",
+    "llava": "llava-1.5-7b",
 }
-PAIRS = [(name, architecture) for name in BACKENDS for architecture in backend(name).ARCHITECTURES]
+INFERRING = [name for name in BACKENDS if name != "transformers-trainer"]  # which test_fine_tuning.py measures
+PAIRS = [(name, architecture) for name in INFERRING for architecture in backend(name).ARCHITECTURES]
 LIGHT = [(name, architecture) for name, architecture in PAIRS if name in ("openvino-genai", "onnxruntime")]
 LIGHT.append(("openvino", "yolo"))
 
@@ -40,7 +44,7 @@ finally:
 
 @pytest.fixture(scope="session")
 def datasets(tmp_path_factory):
-    """A folder with a data set for each task: a film, two clips of noise, three prompts, two pictures."""
+    """A folder with a data set for each task: a film, clips of noise, prompts, pictures without and with questions."""
     import av
     from PIL import Image
 
@@ -48,7 +52,7 @@ def datasets(tmp_path_factory):
     random = np.random.default_rng(0)
 
     def write(name, items):
-        (root / name / "dataset.json").write_text(json.dumps({"items": items}))
+        (root / name / "dataset.json").write_text(json.dumps({"kind": task(name).DATASET_KINDS[0], "items": items}))
 
     for name in TASKS:
         (root / name).mkdir()
@@ -73,6 +77,9 @@ def datasets(tmp_path_factory):
         picture = random.integers(0, 256, (60, 80, 3), dtype=np.uint8)
         Image.fromarray(picture).save(root / "image-captioning" / f"{number}.png")
     write("image-captioning", [{"file": "0.png"}, {"file": "1.png"}])
+    for number in range(2):
+        copyfile(root / "image-captioning" / f"{number}.png", root / "visual-question-answering" / f"{number}.png")
+    write("visual-question-answering", [{"file": "0.png", "question": "What is this?"}, {"file": "1.png"}])
     return root
 
 
@@ -89,7 +96,7 @@ def settings(name, architecture, **changes):
         "warmup_s": 0.1,
         "stop_width": None,
         "seed": 0,
-        **task(kind).OPTIONS,
+        **{option: value for option, value in options(kind).items() if value is not None},
         **changes,
     }
 
@@ -267,3 +274,101 @@ def test_pytorch_computes_in_bf16_by_autocast_or_on_bf16_weights(changes, artefa
     assert len(engine.generate(prompt.tokens, 4).tokens) == 4
     assert engine.properties()["compute"] == "torch.bfloat16"
     assert engine.properties()["autocast"] is (changes.get("precision") is None)
+
+
+def asked_of(folder, item):
+    """What transformers itself makes of a pair: the inputs of its generate()."""
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    content = [{"type": "image", "path": str(item.file)}, {"type": "text", "text": item.question}]
+    return processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
+
+
+@pytest.mark.parametrize("answers", ["exact", "free"])
+def test_llava_answers_as_transformers_own_generate(answers, artefact, model_folder, datasets):
+    from PIL import Image
+    from transformers import LlavaForConditionalGeneration
+
+    folder = model_folder(MODELS["llava"])
+    run = settings("pytorch", "llava", answers=answers)
+    engine = backend("pytorch").load(run, artefact("pytorch", "llava"), folder, 2)
+    model = LlavaForConditionalGeneration.from_pretrained(folder, dtype="float32", local_files_only=True).eval()
+    least = {"min_new_tokens": 12} if answers == "exact" else {}
+
+    said = []
+    for pair in load_pairs(run, datasets / "visual-question-answering", folder):
+        inputs = asked_of(folder, pair)
+        expected = model.generate(**inputs, do_sample=False, max_new_tokens=12, **least)
+        with Image.open(pair.file) as picture:
+            prepared = engine.prepare(picture.convert("RGB"), pair.question)
+        answered = engine.answer(prepared, 12 if answers == "exact" else 0, 12)
+        assert prepared.inputs["input_ids"].tolist() == inputs["input_ids"].tolist()
+        assert prepared.tokens_in == inputs["input_ids"].shape[1] > 64  # the image alone takes as many
+        assert answered.tokens == expected[0, prepared.tokens_in :].tolist()
+        said.append(tuple(answered.tokens))
+    assert len(set(said)) == len(said) == 2
+
+
+def test_an_answer_ends_at_the_models_end_token_unless_its_length_is_asked_for(artefact, model_folder, datasets):
+    from PIL import Image
+
+    folder = model_folder(MODELS["llava"])
+    run = settings("pytorch", "llava")
+    engine = backend("pytorch").load(run, artefact("pytorch", "llava"), folder, 2)
+    pair = load_pairs(run, datasets / "visual-question-answering", folder)[0]
+    with Image.open(pair.file) as picture:
+        prepared = engine.prepare(picture.convert("RGB"), pair.question)
+    whole = engine.answer(prepared, 8, 8).tokens
+    third = whole[2]
+    engine.model.generation_config.eos_token_id = third  # as if the model ended an answer with what it says third
+
+    assert engine.answer(prepared, 0, 8).tokens == whole[: whole.index(third) + 1]
+    assert len(engine.answer(prepared, 8, 8).tokens) == 8
+
+
+def test_llava_goes_through_its_data_set_in_half_precision(do):
+    run = settings("pytorch", "llava", precision="fp16", compute_precision="f16", new_tokens=2, passes=1)
+    del run["duration_s"]
+    _, report, samples = do(run)
+
+    assert (report["status"], report["message"]) == ("ok", None)
+    assert [level["ended_by"] for level in report["levels"]] == ["passes"]
+    assert sorted(samples["item"]) == ["0.png", "1.png"]
+    assert (samples["preparation_ms"] > 0).all() and (samples["tokens_out"] == 2).all()
+
+
+@pytest.mark.parametrize("architecture", ["llama", "llava"])
+def test_a_real_model_is_loaded_by_the_plan_for_two_gpus(architecture, model_folder):
+    """Every module of the plan is on the CPU here, which is all that there is."""
+    from accelerate.utils import check_device_map
+
+    from cotejo.models import architecture as module
+
+    folder = model_folder(MODELS[architecture])
+    skeleton = module(architecture).skeleton(folder, "float32")
+    assert all(parameter.is_meta for parameter in skeleton.parameters())
+    plan = cuda.by_layers(skeleton, "1,3")
+    assert set(plan.values()) == {0, 1}
+    check_device_map(skeleton, plan)  # refuses one that leaves a module out
+
+    whole, planned = (module(architecture).load(folder, "float32", each) for each in (None, dict.fromkeys(plan, "cpu")))
+
+    expected = dict(whole.named_parameters())
+    assert all((values == expected[name]).all() for name, values in planned.named_parameters())
+
+
+@pytest.mark.parametrize("architecture", ["blip", "llava"])
+def test_a_run_on_a_gpu_that_is_not_there_is_a_failure_with_its_reason(architecture, do, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    _, report, samples = do(settings("pytorch", architecture, device="cuda", accelerators=1, split=None))
+
+    assert (report["status"], report["reason"], report["levels"]) == ("failed", "device-missing", [])
+    assert report["message"].startswith("no CUDA device here: ")
+    assert report["load_s"] is None and samples.empty

@@ -4,6 +4,8 @@ A backend's module gives
 
 - `FORMATS`: {architecture it can run: format of the export it loads, None for the model's own folder};
 - `ARCHITECTURES`: the keys of FORMATS; `PRECISIONS` of the weights it can load;
+- `DEVICES` that it computes on, and `SPLITS`, how it divides a model over several of them;
+- `OPTIONS`, where it has some: {option of a run: default}; one whose value is None is left out of a run;
 - `check(run)`, only where some settings don't go together: raises the CotejoError that says which;
 - `DISTRIBUTIONS`: the packages whose versions a record holds;
 - `load(run, artefact, model_folder, threads)`: an engine for the run's architecture. What it must be able to do is
@@ -12,6 +14,7 @@ A backend's module gives
 
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from cotejo.errors import CotejoError
 
@@ -20,6 +23,7 @@ BACKENDS = {
     "openvino": "cotejo.backends.openvino",
     "openvino-genai": "cotejo.backends.openvino_genai",
     "onnxruntime": "cotejo.backends.onnxruntime",
+    "transformers-trainer": "cotejo.backends.transformers_trainer",
 }
 
 
@@ -28,3 +32,13 @@ def backend(name: str) -> ModuleType:
     if name not in BACKENDS:
         raise CotejoError(f"backend: {name}: unknown. One of {', '.join(BACKENDS)}")
     return import_module(BACKENDS[name])
+
+
+def options() -> set[str]:
+    """The options of all backends."""
+    return {option for name in BACKENDS for option in options_of(name)}
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """A backend's own options with their defaults."""
+    return getattr(backend(name), "OPTIONS", {})

@@ -12,6 +12,8 @@ from cotejo.errors import CotejoError
 FORMATS = dict.fromkeys(("blip", "yolo"), "onnx")
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32", "fp16")
+DEVICES = ("cpu",)
+SPLITS = ()
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "numpy", "av")
 
 PROVIDERS = {"cpu": ["CPUExecutionProvider"]}

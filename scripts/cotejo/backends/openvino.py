@@ -7,6 +7,8 @@ from typing import Any
 FORMATS = dict.fromkeys(("llama", "yolo", "whisper"), "openvino")
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32", "fp16", "int8", "int4")
+DEVICES = ("cpu",)
+SPLITS = ()
 DISTRIBUTIONS = ("openvino", "optimum-intel", "optimum", "transformers", "openai-whisper", "torch", "numpy", "av")
 
 

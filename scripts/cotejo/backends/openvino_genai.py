@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cotejo.backends.openvino_runtime import DEVICES, resolved_alike, settings
+from cotejo.backends.openvino_runtime import PLUGINS, resolved_alike, settings
 from cotejo.tasks.speech_recognition import RATE_HZ, WINDOW_S, Transcript
 from cotejo.tasks.text_generation import Generation
 
@@ -15,12 +15,14 @@ from cotejo.tasks.text_generation import Generation
 FORMATS = {"llama": "openvino", "whisper": "openvino-genai"}
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32", "fp16", "int8", "int4")
+DEVICES = ("cpu",)
+SPLITS = ()
 WINDOW = RATE_HZ * WINDOW_S
 DISTRIBUTIONS = ("openvino-genai", "openvino", "openvino-tokenizers", "tokenizers", "numpy", "av")
 
 
 def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: int) -> "Llama | Whisper":
-    device, properties = DEVICES[run["device"]], settings(run, threads, "LATENCY")
+    device, properties = PLUGINS[run["device"]], settings(run, threads, "LATENCY")
     engine = Llama if run["architecture"] == "llama" else Whisper
     return engine(artefact, device, properties)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cotejo.backends.greedy import Greedy
-from cotejo.backends.openvino_runtime import DEVICES, resolved, settings
+from cotejo.backends.openvino_runtime import PLUGINS, resolved, settings
 
 
 class Llama(Greedy):
@@ -15,7 +15,7 @@ class Llama(Greedy):
 
         torch.set_num_threads(threads)
         model = OVModelForCausalLM.from_pretrained(
-            str(artefact), device=DEVICES[run["device"]], ov_config=settings(run, threads, "LATENCY")
+            str(artefact), device=PLUGINS[run["device"]], ov_config=settings(run, threads, "LATENCY")
         )
         super().__init__(model)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # openvino.Core's own name for a CPU.
-DEVICES = {"cpu": "CPU"}
+PLUGINS = {"cpu": "CPU"}
 
 
 def settings(run: Mapping[str, Any], threads: int, hint: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cotejo.backends.openai_whisper import Transcriber
-from cotejo.backends.openvino_runtime import DEVICES, resolved, settings
+from cotejo.backends.openvino_runtime import PLUGINS, resolved, settings
 from cotejo.files import read_json
 from cotejo.models.whisper import dimensions
 
@@ -79,7 +79,7 @@ def load_whisper(run: Mapping[str, Any], artefact: Path, model_folder: Path, thr
     torch.set_num_threads(threads)
     core = openvino.Core()
     compiled = {
-        part: core.compile_model(artefact / f"{part}.xml", DEVICES[run["device"]], settings(run, threads, "LATENCY"))
+        part: core.compile_model(artefact / f"{part}.xml", PLUGINS[run["device"]], settings(run, threads, "LATENCY"))
         for part in ("encoder", "decoder")
     }
     size = ModelDimensions(**dimensions(read_json(model_folder / "config.json")))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cotejo.backends.openvino_runtime import DEVICES, resolved, settings
+from cotejo.backends.openvino_runtime import PLUGINS, resolved, settings
 
 
 class Yolo:
@@ -20,7 +20,7 @@ class Yolo:
         import openvino
 
         self._compiled = openvino.Core().compile_model(
-            artefact / "model.xml", DEVICES[run["device"]], settings(run, threads, "THROUGHPUT")
+            artefact / "model.xml", PLUGINS[run["device"]], settings(run, threads, "THROUGHPUT")
         )
         self.threads = threads
         streams: int = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")

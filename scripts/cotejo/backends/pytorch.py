@@ -7,18 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from cotejo.backends import cuda
 from cotejo.backends.greedy import Greedy
 from cotejo.backends.in_turn import InTurn, Outputs
 from cotejo.backends.openai_whisper import Transcriber
 from cotejo.errors import CotejoError
 from cotejo.files import read_json
 from cotejo.models import architecture
+from cotejo.models.huggingface import DeviceMap
 from cotejo.tasks.text_generation import Generation
 
-FORMATS = dict.fromkeys(("llama", "yolo", "whisper", "blip"), None)
+FORMATS = dict.fromkeys(("llama", "yolo", "whisper", "blip", "llava"), None)
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32", "fp16", "bf16")
+DEVICES = ("cpu", "cuda")
+SPLITS = ("device_map",)
+OPTIONS = {"split_layers": None}
 DISTRIBUTIONS = ("torch", "transformers", "ultralytics", "openai-whisper", "numpy", "av")
+
+DIVISIBLE = ("llama", "llava")  # the architectures that can be divided over GPUs
 
 WEIGHTS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 COMPUTE = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
@@ -36,6 +43,16 @@ def check(run: Mapping[str, Any]) -> None:
         raise CotejoError(
             f"compute_precision: f32: PyTorch can't compute in f32 on weights of {run['precision']}. Use precision fp32"
         )
+    if run.get("split") and run["architecture"] not in DIVISIBLE:
+        raise CotejoError(
+            f"split: {run['split']}: pytorch divides {' and '.join(DIVISIBLE)} over GPUs, not {run['architecture']}. "
+            "Use one"
+        )
+    layers = run.get("split_layers")
+    if layers and (not run.get("split") or len(layers.split(",")) != run["accelerators"]):
+        raise CotejoError(
+            f"split_layers: {layers}: needs `split: device_map`, and a number for each of the `accelerators`. Mend it"
+        )
 
 
 def precisions(run: Mapping[str, Any]) -> tuple[str, str]:
@@ -51,8 +68,9 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
     torch.set_num_threads(threads)
     weights, compute = precisions(run)
     kind = run["architecture"]
-    model = architecture(kind).load(artefact, weights)
-    computing = Computing(weights, compute, threads)
+    model, placed = _placed(run, artefact, weights)
+    gpus = run.get("accelerators", 0)
+    computing = Computing(weights, compute, threads, gpus, cuda.properties(placed, gpus) if gpus else {})
     match kind:
         case "llama":
             return Llama(model, computing)
@@ -62,23 +80,48 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
             return Blip(model, computing)
         case "yolo":
             return Yolo(model, computing, read_json(artefact / "config.json")["image_size"])
+        case "llava":
+            from cotejo.backends.pytorch_llava import Llava
+
+            return Llava(model, computing, artefact)
     raise ValueError(kind)
 
 
-class Computing:
-    """How PyTorch computes: in the weights' own precision, or by autocast in a lower one."""
+def _placed(run: Mapping[str, Any], folder: Path, weights: str) -> tuple[Any, DeviceMap]:
+    """The model on the run's device, whole or divided over its GPUs, and what of it is on which of them."""
+    module = architecture(run["architecture"])
+    if run["device"] == "cpu":
+        return module.load(folder, weights), {}
+    gpus = run["accelerators"]
+    cuda.require(gpus)
+    if run["split"] is None:
+        return module.load(folder, weights).to("cuda"), {"": 0}
+    skeleton = module.skeleton(folder, weights)
+    layers = run.get("split_layers")
+    placed = cuda.by_layers(skeleton, layers) if layers else cuda.balanced(skeleton, cuda.free_bytes(gpus))
+    return module.load(folder, weights, placed), placed
 
-    def __init__(self, weights: str, compute: str, threads: int) -> None:
+
+class Computing:
+    """How PyTorch computes: in the weights' own precision, or by autocast in a lower one; on the CPU, or so many GPUs.
+
+    `device` is torch's name of where a model takes its inputs, `placed` what a record holds of the GPUs.
+    """
+
+    def __init__(self, weights: str, compute: str, threads: int, gpus: int, placed: Mapping[str, Any]) -> None:
         import torch
 
         self.weights = getattr(torch, weights)
         self._compute = getattr(torch, compute)
         self.threads = threads
+        self.gpus = gpus
+        self.device = "cuda" if gpus else "cpu"
+        self._placed = placed
 
     def context(self) -> AbstractContextManager[Any]:
         import torch
 
-        return torch.autocast("cpu", dtype=self._compute, enabled=self._compute != self.weights)
+        return torch.autocast(self.device, dtype=self._compute, enabled=self._compute != self.weights)
 
     def properties(self) -> dict[str, Any]:
         import torch
@@ -90,6 +133,7 @@ class Computing:
             "num_threads": torch.get_num_threads(),
             "num_interop_threads": torch.get_num_interop_threads(),
             "mkldnn": torch.backends.mkldnn.is_available(),
+            **self._placed,
         }
 
 
@@ -97,7 +141,7 @@ class Llama(Greedy):
     """An engine of the text task."""
 
     def __init__(self, model: Any, computing: Computing) -> None:
-        super().__init__(model)
+        super().__init__(model, computing.device)
         self._computing = computing
         self.properties = computing.properties
 
@@ -129,10 +173,10 @@ class Blip:
 
         from cotejo.models.blip import logits
 
-        ids = torch.from_numpy(tokens)
-        images = torch.from_numpy(pixels).to(self._computing.weights)
+        ids = torch.from_numpy(tokens).to(self._computing.device)
+        images = torch.from_numpy(pixels).to(self._computing.device, self._computing.weights)
         with torch.inference_mode(), self._computing.context():
-            answer: np.ndarray = logits(self._model, images, ids, torch.ones_like(ids)).float().numpy()
+            answer: np.ndarray = logits(self._model, images, ids, torch.ones_like(ids)).float().cpu().numpy()
         return answer
 
 
@@ -150,8 +194,9 @@ class Yolo(InTurn):
         import torch
 
         with torch.inference_mode(), self._computing.context():
-            predictions, prototypes = self._model(torch.from_numpy(image).to(self._computing.weights))[0]
-        return predictions.float().numpy(), prototypes.float().numpy()
+            given = torch.from_numpy(image).to(self._computing.device, self._computing.weights)
+            predictions, prototypes = self._model(given)[0]
+        return predictions.float().cpu().numpy(), prototypes.float().cpu().numpy()
 
     def properties(self) -> dict[str, Any]:
         return {"slots": self.slots, **self._computing.properties()}

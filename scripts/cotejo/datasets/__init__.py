@@ -7,6 +7,7 @@ from cotejo.errors import CotejoError
 from cotejo.files import read_json
 
 MANIFEST = "dataset.json"
+QUESTION = "What is shown in this image?"  # about images that come without one
 
 
 def load_items(dataset_folder: Path, *kinds: str) -> list[dict[str, Any]]:

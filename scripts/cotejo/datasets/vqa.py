@@ -1,21 +1,29 @@
-"""Images with a question about each, as VizWiz-VQA publishes them: a JSON list, and a folder of images."""
+"""Images with a question about each: as VizWiz-VQA publishes them, a JSON list and a folder of images, or made up."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from cotejo.datasets import made_up_vqa
 from cotejo.datasets.images import size_of
-from cotejo.datasets.sources import NOT_STATED, copy, describe, item_name, read_text_file, resolved
+from cotejo.datasets.sources import NOT_STATED, copy, describe, item_name, read_text_file, read_texts, resolved
 from cotejo.errors import CotejoError
 from cotejo.schema import short
 
 
 def prepare(entry: dict[str, Any], place: str, folder: Path) -> list[dict[str, Any]]:
-    """Copy the images that have a question. CotejoError names the annotation that is wrong or lacks its image."""
+    """Copy the images that have a question, or make pairs up.
+
+    CotejoError names the annotation that is wrong or lacks its image.
+    """
     source, licence = entry["source"], entry.get("licence", NOT_STATED)
+    if "generate" in source:
+        questions = [text for _, text in read_texts(source["questions"], f"{place}.questions")]
+        return made_up_vqa.prepare(source["generate"], questions, f"{place}.generate", folder)
     images = resolved(source["images"])
     if not images.is_dir():
-        raise CotejoError(f"{place}.images: {source['images']}: no such folder. Mend the path")
+        remedy = entry.get("if_missing", "Mend the path")
+        raise CotejoError(f"{place}.images: {source['images']}: no such folder. {remedy}")
     items = []
     for index, (image, question) in enumerate(_annotations(source["annotations"], place)[: entry.get("limit")]):
         at = f"{place}.annotations: {source['annotations']}: [{index}].image: {image}"

@@ -4,9 +4,8 @@ A task's module gives
 
 - `OPTIONS`: {option of a run: default}; `ARCHITECTURES`; `DATASET_KINDS` that it can read; `UNIT`: what its throughput
   counts;
-
-and, unless only servers have the task so far,
-
+- `IN_PROCESS_OPTIONS`, where it has some that only runs in process have; one whose value is None is left out of a run;
+- `UNREAD`, where some of what every run is told counts for nothing: these keys, which its runs don't have;
 - `LEVELS`: the load levels of a run in process; `COLUMNS`: its own columns of the samples;
 - `load_requests(run, dataset_folder, model_folder)`: every item of the data set, ready to be sent;
 - `measure(engine, requests, run, level, output, clock)`: one level, as a `cotejo.samples.Level`;
@@ -15,7 +14,7 @@ and, unless only servers have the task so far,
 
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cotejo.errors import CotejoError
 
@@ -25,12 +24,19 @@ TASKS = {
     "speech-recognition": "cotejo.tasks.speech_recognition",
     "image-captioning": "cotejo.tasks.image_captioning",
     "visual-question-answering": "cotejo.tasks.visual_question_answering",
+    "fine-tuning": "cotejo.tasks.fine_tuning",
 }
 
 
-def in_process(name: str) -> bool:
-    """Whether a task can be measured without a server."""
-    return hasattr(task(name), "measure")
+def options(name: str) -> dict[str, Any]:
+    """Every option of a task, in process or not, with its default."""
+    module = task(name)
+    return {**module.OPTIONS, **in_process_options(name)}
+
+
+def in_process_options(name: str) -> dict[str, Any]:
+    """The options of a task that only runs in process have."""
+    return getattr(task(name), "IN_PROCESS_OPTIONS", {})
 
 
 class Metric(NamedTuple):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONS = {"caption_tokens": 7}
+IN_PROCESS_OPTIONS = {"passes": None}
 ARCHITECTURES = ("blip",)
 DATASET_KINDS = ("images", "vqa")
 LEVELS = ("single-stream",)
@@ -81,8 +82,8 @@ def measure(
 
 def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str, Any]) -> list[Metric]:
     """Inferences per second of the window, and percentiles of one's time."""
-    from cotejo.tasks.latency import latency_metrics
+    from cotejo.tasks.latency import latency_metrics, pass_metrics
 
     good = samples[samples["ok"] == 1]
     rate = Metric("inferences_per_s", len(good) / level["duration_s"], "inferences/s", "higher")
-    return [rate, *latency_metrics(good)]
+    return [rate, *pass_metrics(level, run), *latency_metrics(good)]

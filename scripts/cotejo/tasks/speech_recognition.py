@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONS = {"decode_tokens": 64}
+IN_PROCESS_OPTIONS = {"passes": None}
 ARCHITECTURES = ("whisper",)
 DATASET_KINDS = ("audio",)
 LEVELS = ("single-stream",)
@@ -96,7 +97,7 @@ def measure(
 
 def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str, Any]) -> list[Metric]:
     """Seconds of work per second of audio (below 1 is faster than real time), decode steps per second, percentiles."""
-    from cotejo.tasks.latency import latency_metrics
+    from cotejo.tasks.latency import latency_metrics, pass_metrics
 
     good = samples[samples["ok"] == 1]
     if good.empty:
@@ -105,5 +106,6 @@ def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str,
     return [
         Metric("real_time_factor", float(busy_s / good["audio_s"].sum()), "s/s", "lower"),
         Metric("decode_steps_per_s", float(good["decode_steps"].sum() / level["duration_s"]), "steps/s", "higher"),
+        *pass_metrics(level, run),
         *latency_metrics(good),
     ]

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONS = {"new_tokens": 64}
+IN_PROCESS_OPTIONS = {"passes": None}
 ARCHITECTURES = ("llama",)
-DATASET_KINDS = ("prompts",)
+DATASET_KINDS = ("prompts", "conversations")
 LEVELS = ("single-stream",)
 UNIT = "token"
 COLUMNS = ()
@@ -114,13 +115,14 @@ def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str,
 
     Time per output token: from the first to the last, over their number but one; none where only one is asked for.
     """
-    from cotejo.tasks.latency import latency_metrics, percentile_metrics
+    from cotejo.tasks.latency import latency_metrics, pass_metrics, percentile_metrics
 
     good = samples[samples["ok"] == 1]
     further = good[good["tokens_out"] > 1]
     tpot_s = (further["done_s"] - further["first_token_s"]) / (further["tokens_out"] - 1)
     return [
         Metric("tokens_per_s", float(good["tokens_out"].sum() / level["duration_s"]), "tokens/s", "higher"),
+        *pass_metrics(level, run),
         *latency_metrics(good),
         *percentile_metrics("ttft", good["first_token_s"] - good["scheduled_s"], (50,)),
         *percentile_metrics("tpot", tpot_s, (50,)),

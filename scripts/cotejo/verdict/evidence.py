@@ -1,7 +1,7 @@
 """What a check is given, and what it finds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cotejo.serving_metrics import Seen
@@ -27,6 +27,7 @@ class Evidence:
     values: Sequence[float]  # the level's first metric by repeat; empty where a repeat has none
     better: str  # of that metric: "higher" or "lower"; empty without values
     seen: Sequence[Seen] = ()  # by the client, in the order of `levels`; empty in process
+    metrics: Mapping[str, Sequence[float]] = field(default_factory=dict)  # by name: the repeats' values
 
     @property
     def levels(self) -> list[Mapping[str, Any]]:

@@ -62,7 +62,8 @@ def client_percent(repeat: Served) -> float | None:
 
 def client_limit(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
     """A level at which the client had to do much of what it can at all: its own limit may be what was measured."""
-    repeats = served(evidence)
+    # One that holds the engine itself is what is measured.
+    repeats = [repeat for repeat in served(evidence) if not repeat.record["client"].get("engine")]
     shares = [limit_percent(repeat) for repeat in repeats]
     told = [share for share in shares if share is not None]
     if len(told) < len(shares):

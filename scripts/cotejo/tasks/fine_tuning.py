@@ -1,0 +1,178 @@
+"""Fine-tuning: pairs of texts, a source and the target to be made of it, in optimiser steps of `batch_size` pairs each.
+
+A sample is a step: forward, backward, and the new weights. An engine's `train(pairs, order, run, folder, finished)`
+takes the steps over the pairs in that order, calls `finished(loss)` once the weights of a step are there, and gives
+what it knows of memory, by metric. Texts are tokenised, padded and cut to length outside the clock.
+"""
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle, islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from cotejo.datasets import load_items
+from cotejo.errors import CotejoError, LossNotFinite
+from cotejo.samples import Clock, Level, Sample
+from cotejo.tasks import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OPTIONS = {
+    "batch_size": 32,
+    "epochs": 3,
+    "max_steps": None,
+    "warmup_steps": 10,
+    "learning_rate": 3e-4,  # what transformers' documentation of T5 recommends with AdamW
+    "optimizer": "adamw",
+    "source_tokens": 64,
+    "target_tokens": 64,
+}
+ARCHITECTURES = ("t5",)
+DATASET_KINDS = ("text-pairs",)
+UNREAD = ("duration_s", "warmup_s")  # steps are counted
+LEVELS = ("training",)
+UNIT = "step"
+COLUMNS = ("pairs", "loss")
+
+LOSS_STEPS = 10  # the loss at either end is the mean of so many steps, or of a third of them where they are few
+
+Finished = Callable[[float], None]
+
+
+class Pair(NamedTuple):
+    """Token ids, cut to the run's lengths but not padded."""
+
+    source: list[int]
+    target: list[int]
+
+
+class Engine(Protocol):
+    def train(
+        self, pairs: Sequence[Pair], order: Sequence[int], run: Mapping[str, Any], folder: Path, finished: Finished
+    ) -> dict[str, float]: ...
+    def properties(self) -> dict[str, Any]: ...
+
+
+def load_requests(run: Mapping[str, Any], dataset_folder: Path, model_folder: Path) -> list[Pair]:
+    """The data set's pairs as token ids, by the model's own tokenizer."""
+    from tokenizers import Tokenizer
+
+    file = model_folder / "tokenizer.json"
+    if not file.is_file():
+        raise CotejoError(f"{file}: no such file. Fine-tuning needs the model's tokenizer in this format")
+    tokenizer = Tokenizer.from_file(str(file))
+    [item] = load_items(dataset_folder, *DATASET_KINDS)
+    texts = [json.loads(line) for line in item["path"].read_text(encoding="utf-8").splitlines()]
+    sources, targets = (
+        _encoded(tokenizer, [pair[side] for pair in texts], run[f"{side}_tokens"]) for side in ("source", "target")
+    )
+    return [Pair(*ids) for ids in zip(sources, targets, strict=True)]
+
+
+def _encoded(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(most)  # what ends a text stays
+    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+
+
+def planned(pairs: int, run: Mapping[str, Any]) -> tuple[list[int], str]:
+    """Which of so many pairs each step takes, one step after another, warm-up first; and what ends the measured steps.
+
+    Each epoch is all pairs in an order of its own, drawn from the seed, and the next goes on where a step isn't full.
+    """
+    drawn, batch = random.Random(run["seed"]), run["batch_size"]
+    warmup = islice(cycle(drawn.sample(range(pairs), pairs)), run["warmup_steps"] * batch)
+    measured = [pair for _ in range(run["epochs"]) for pair in drawn.sample(range(pairs), pairs)]
+    most = None if run["max_steps"] is None else run["max_steps"] * batch
+    ended_by = "epochs" if most is None or most >= len(measured) else "max-steps"
+    return [*warmup, *measured[:most]], ended_by
+
+
+def measure(
+    engine: Engine,
+    requests: Sequence[Pair],
+    run: Mapping[str, Any],
+    level: str,
+    output: Path,
+    clock: Clock = time.monotonic,
+) -> Level:
+    order, ended_by = planned(len(requests), run)
+    batch, warmup = run["batch_size"], run["warmup_steps"]
+    steps = [order[first : first + batch] for first in range(0, len(order), batch)]
+    done_s: list[float] = []
+    losses: list[float] = []
+
+    def finished(loss: float) -> None:
+        done_s.append(clock())
+        losses.append(loss)
+        if not math.isfinite(loss):
+            raise LossNotFinite(f"the loss was {loss} in step {len(losses)} of {len(steps)}")
+
+    begun_s = clock()
+    reported = engine.train(requests, order, run, output, finished)
+    if len(done_s) != len(steps):
+        raise RuntimeError(f"{len(done_s)} steps were taken instead of {len(steps)}")
+    start_s = done_s[warmup - 1]
+    samples = [
+        _sample(level, index, sent_s - start_s, step_done_s - start_s, [requests[pair] for pair in step], loss)
+        for index, ((sent_s, step_done_s), step, loss) in enumerate(
+            zip(pairwise(done_s[warmup - 1 :]), steps[warmup:], losses[warmup:], strict=True)
+        )
+    ]
+    return Level(
+        level,
+        warmup_requests=warmup,
+        warmup_s=start_s - begun_s,
+        start_monotonic_s=start_s,
+        duration_s=done_s[-1] - start_s,
+        samples=samples,
+        concurrency=1,
+        ended_by=ended_by,
+        reported=reported,
+    )
+
+
+def _sample(level: str, index: int, sent_s: float, done_s: float, pairs: Sequence[Pair], loss: float) -> Sample:
+    """Steps of equally many pairs are the same work, whatever the pairs, and so the same item."""
+    return {
+        "level": level,
+        "index": index,
+        "item": f"{len(pairs)} pairs",
+        "scheduled_s": sent_s,
+        "sent_s": sent_s,
+        "done_s": done_s,
+        "tokens_in": sum(len(pair.source) for pair in pairs),
+        "tokens_out": sum(len(pair.target) for pair in pairs),
+        "ok": 1,
+        "pairs": len(pairs),
+        "loss": loss,
+    }
+
+
+def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str, Any]) -> list[Metric]:
+    """The time of the training, its rates, percentiles of a step's time, the loss at either end, and the memory that
+    PyTorch's tensors took where that is on a GPU.
+
+    Tokens are those of the texts, without padding; the loss is the cross-entropy of a target token.
+    """
+    from cotejo.tasks.latency import latency_metrics
+
+    duration_s = level["duration_s"]
+    tokens = samples["tokens_in"].sum() + samples["tokens_out"].sum()
+    ordered = samples.sort_values("index")["loss"]
+    ends = max(1, min(LOSS_STEPS, len(ordered) // 3))
+    return [
+        Metric("train_s", duration_s, "s", "lower"),
+        Metric("steps_per_s", len(samples) / duration_s, "steps/s", "higher"),
+        Metric("samples_per_s", float(samples["pairs"].sum() / duration_s), "pairs/s", "higher"),
+        Metric("tokens_per_s", float(tokens / duration_s), "tokens/s", "higher"),
+        *latency_metrics(samples),
+        Metric("loss_start", float(ordered.head(ends).mean()), "nats", "lower"),
+        Metric("loss_end", float(ordered.tail(ends).mean()), "nats", "lower"),
+        *(Metric(name, value, "MiB", "lower") for name, value in level["reported"].items()),
+    ]

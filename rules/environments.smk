@@ -16,7 +16,8 @@ rule create_environment:
     priority: PREPARE
     retries: 2
     params:
-        lock=lambda wildcards: sha256_of(Path(f"envs/{wildcards.stack}.txt")),
+        # Both, where there is one for machines without a GPU too.
+        lock=lambda wildcards: [sha256_of(path) for path in lock_files(wildcards.stack)],
     shell:
         "python scripts/create_environment.py {wildcards.stack} --prefix resources/environments/{wildcards.stack}"
         " > {log:q} 2>&1"

@@ -43,8 +43,15 @@ def server_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Sta
 
 
 def client_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Stack:
-    """What a run's client runs under, likewise. Clients run in no image."""
-    return _stack(client(run["client"]).STACK, run["client"], environments)
+    """What a run's client runs under, likewise. Clients run in no image: a server's is not theirs.
+
+    One that brings the engine itself runs as a server does.
+    """
+    module = client(run["client"])
+    if hasattr(module, "ENGINES"):
+        return server_stack(run, environments)
+    own = {stack: there for stack, there in environments.items() if "image" not in there}
+    return _stack(module.STACK, run["client"], own)
 
 
 def _stack(stack: str | None, name: str, environments: Mapping[str, Mapping[str, str]]) -> Stack:

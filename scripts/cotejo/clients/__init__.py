@@ -2,9 +2,15 @@
 
 A client's module gives
 
-- `LOADS`: of "closed" (so many requests at once) and "open" (so many a second, whatever the answers);
+- `LOADS`: of "closed" (so many requests at once), "open" (so many a second, whatever the answers), "offline" (all
+  requests at once) and "single-stream" (one after another), the usual one first;
 - `APIS` that it can speak (names of `cotejo.apis`); `OPTIONS`: {option of a run: default};
 - `TASKS`, only where it can put fewer than its APIs could: those;
+- `ENGINES`, only where it loads the model itself, so that no server is running while it measures: the servers whose
+  engine it holds, to which it gives the run's own settings (`job.engine`); its process is then what is measured;
+- `FIRST_TOKENS`, only where it is False: it can't tell when an answer's first token came;
+- `SAMPLES`, only where it is False: it tells of no single request, but gives aggregates alone;
+- `LENGTHS`, only where it is True: it can ask for answers of unlike lengths (a run's `new_tokens: null`);
 - `STACK`: the environment envs/<STACK>.txt whose interpreter and programs it needs, None for Cotejo's own;
 - `KEY`: whether it can show a key without putting it on its command line;
 - `INPUTS`: "unique" where no two requests of a level are alike, "identical" where it sends one body over and over;
@@ -29,6 +35,8 @@ CLIENTS = {
     "hey": "cotejo.clients.hey",
     "ab": "cotejo.clients.ab",
     "vllm-bench": "cotejo.clients.vllm_bench",
+    "vllm-bench-throughput": "cotejo.clients.vllm_bench_throughput",
+    "vllm-bench-latency": "cotejo.clients.vllm_bench_latency",
     "aiperf": "cotejo.clients.aiperf",
     "guidellm": "cotejo.clients.guidellm",
 }

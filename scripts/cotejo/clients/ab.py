@@ -23,6 +23,7 @@ OPTIONS: dict[str, object] = {}
 STACK = None
 KEY = False  # its headers are arguments
 INPUTS = "identical"
+FIRST_TOKENS = False
 COLUMNS = ()
 
 REMEDY = "Install it: apt-get install apache2-utils"

@@ -28,6 +28,7 @@ OPTIONS: dict[str, object] = {}
 STACK = None
 KEY = False  # its headers are arguments
 INPUTS = "identical"
+FIRST_TOKENS = False
 COLUMNS = ("status",)
 
 REMEDY = "Install it: apt-get install hey"

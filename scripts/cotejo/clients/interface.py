@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cotejo.load import LoadLevel
-from cotejo.servers.interface import Endpoint
+from cotejo.servers.interface import Endpoint, Job
 
 
 @dataclass(frozen=True)
@@ -23,3 +23,4 @@ class ClientJob:
     python: Path  # the interpreter of the client's STACK; its programs lie beside it
     threads: int  # CPUs that it is pinned to
     repeat: int = 1  # each has arrivals of its own
+    engine: Job | None = None  # what it is to load, of a client that brings the engine itself (ENGINES)

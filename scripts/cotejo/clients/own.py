@@ -18,6 +18,7 @@ OPTIONS = {"stream": True, "request_timeout_s": 120}
 STACK = None
 KEY = True
 INPUTS = "unique"
+LENGTHS = True
 COLUMNS = ("status",)
 
 KEY_VARIABLE = "COTEJO_CLIENT_KEY"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cotejo.clients.lines import Lines
+from cotejo.errors import CotejoError
 
 LEVELS = {"Concurrency": "concurrency", "Request Rate": "rate"}
 SUMMARY = "Inferences/Second vs. Client Average Batch Latency"
@@ -16,6 +17,7 @@ SUMMARY = "Inferences/Second vs. Client Average Batch Latency"
 _NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]\d+)?)"
 _SUMMARY_LINE = rf"(Concurrency|Request Rate): {_NUMBER}, throughput: {_NUMBER} infer/sec, latency {_NUMBER} usec"
 _PASS = rf"\s+Pass \[\d+\] throughput: {_NUMBER} infer/sec\. (?:Avg|p\d+) latency: {_NUMBER} usec.*"
+_PASS_FAILED = r"\s+Pass \[\d+\] cb::Error: (.*)"
 
 
 class SummaryLine(NamedTuple):
@@ -42,7 +44,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """A level of the report. `windows` are the throughputs of all measurement windows, which only `-v` prints."""
+    """A level of the report. `windows` are the throughputs of all measurement windows, which only `-v` prints; 0 where
+    one failed.
+    """
 
     level: float
     requests: int
@@ -50,7 +54,8 @@ class Measured:
     mean_us: float
     percentiles_us: dict[int, float]
     windows: list[float] = field(default_factory=list)
-    delayed_percent: float = 0.0  # of an open load: requests that weren't sent when they were due
+    # Of an open load: requests that weren't sent when they were due; 0 without its warning, which it gives beyond 1 %.
+    delayed_percent: float = 0.0
 
 
 def parse_table(text: str) -> list[Row]:
@@ -106,8 +111,11 @@ def parse_report(text: str) -> list[Measured]:
 
 
 def _measured(lines: Lines, level: float) -> Measured:
-    windows = [float(match[1]) for match in lines.each(_PASS)]
-    lines.expect(r"\s+Client:")
+    windows, wrong = _windows(lines)
+    if wrong and lines.take(r"\s+Client:\s*") is None:
+        raise CotejoError(f"perf_analyzer's output: level {level:g}: {wrong}")
+    if not wrong:
+        lines.expect(r"\s+Client:")
     requests = int(lines.expect(r"\s+Request count: (\d+)")[1])
     delayed = 0.0
     while (throughput := lines.take(rf"\s+Throughput: {_NUMBER} infer/sec")) is None:
@@ -127,6 +135,20 @@ def _measured(lines: Lines, level: float) -> Measured:
         lines.expect(r"\s+Successful request count: \d+")
         lines.expect(r"\s+Avg request latency: .*")
     return Measured(level, requests, float(throughput[1]), mean_us, percentiles, windows, delayed)
+
+
+def _windows(lines: Lines) -> tuple[list[float], str]:
+    """The throughputs of all windows, and what is said of the last one that failed."""
+    windows, wrong = [], ""
+    lines.at_end()
+    while True:
+        if match := lines.take(_PASS):
+            windows.append(float(match[1]))
+        elif match := lines.take(_PASS_FAILED):
+            windows.append(0.0)
+            wrong = match[1].strip()
+        else:
+            return windows, wrong
 
 
 def reported(row: Row, load: str) -> dict[str, float]:

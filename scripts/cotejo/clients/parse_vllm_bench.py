@@ -6,7 +6,7 @@ Written by https://github.com/vllm-project/vllm, vllm/benchmarks/; the scripts w
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from cotejo.clients.lines import Lines, line_at
 from cotejo.errors import CotejoError
@@ -51,23 +51,39 @@ def reported_serve(result: Mapping[str, Any], load: str) -> dict[str, float]:
     return metrics
 
 
-def reported_throughput(result: Mapping[str, Any]) -> dict[str, float]:
-    """What `throughput` says, as our metrics: prompts and answers together are its tokens."""
+class TokenCounts(NamedTuple):
+    """The tokens of all prompts, and of all answers."""
+
+    prompts: int
+    answers: int
+
+
+def reported_throughput(result: Mapping[str, Any], tokens: TokenCounts) -> dict[str, float]:
+    """What `throughput` says, as our metrics; `total_tokens_per_s` are prompts and answers together."""
     return {
+        "tokens_per_s": tokens.answers / float(result["elapsed_time"]),
         "requests_per_s": float(result["requests_per_second"]),
         "total_tokens_per_s": float(result["tokens_per_second"]),
     }
 
 
-def reported_latency(result: Mapping[str, Any]) -> dict[str, float]:
-    """What `latency` says of its batches, as our metrics."""
-    percentiles = {f"latency_p{q}_ms": float(value) * 1000 for q, value in result["percentiles"].items()}
-    return {"latency_mean_ms": float(result["avg_latency"]) * 1000, **percentiles}
+def parse_token_counts(output: str, result: Mapping[str, Any]) -> TokenCounts:
+    """The tokens that `throughput` prints beside its result, which must be those in it."""
+    lines = Lines(output, "vllm bench throughput")
+    prompts = int(lines.skip_to(r"Total num prompt tokens: +(\d+)")[1])
+    answers = int(lines.expect(r"Total num output tokens: +(\d+)")[1])
+    if prompts + answers != result["total_num_tokens"]:
+        raise CotejoError(
+            f"vllm bench's result: total_num_tokens: {result['total_num_tokens']}: it printed {prompts} + {answers}"
+        )
+    return TokenCounts(prompts, answers)
 
 
 def parse_latency(text: str) -> dict[str, Any]:
     """A result of `latency`, whose latencies must have the average that it gives."""
     result = parse_json(text, ("avg_latency", "latencies", "percentiles"))
+    if not result["latencies"]:
+        raise CotejoError("vllm bench's result: latencies: []: nothing was measured. It was interrupted")
     mean = sum(result["latencies"]) / len(result["latencies"])
     if abs(mean - result["avg_latency"]) > 1e-6 * mean:
         raise CotejoError(f"vllm bench's result: avg_latency: {result['avg_latency']}: its latencies' mean is {mean}")

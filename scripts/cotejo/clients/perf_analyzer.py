@@ -14,7 +14,7 @@ from typing import Any
 from cotejo.apis import triton_infer
 from cotejo.clients.external import said
 from cotejo.clients.interface import ClientJob
-from cotejo.clients.parse_perf_analyzer import parse_report, parse_table, reported
+from cotejo.clients.parse_perf_analyzer import Measured, parse_report, parse_table, reported
 from cotejo.errors import CotejoError
 from cotejo.samples import Level
 from cotejo.servers.interface import HOST, Launch
@@ -25,6 +25,8 @@ OPTIONS: dict[str, Any] = {"stability_percent": 10}
 STACK = "triton"
 KEY = False
 INPUTS = "identical"
+FIRST_TOKENS = False
+SAMPLES = False
 COLUMNS = ()
 CALIBRATES = False  # it asks for the model's configuration and statistics
 
@@ -61,10 +63,14 @@ def read(job: ClientJob, start_s: float, output: str) -> Level:
         load=job.level.load,
         rate_rps=job.level.rate_rps,
         inputs=INPUTS,
-        reported=reported(row, job.level.load),
+        reported=reported(row, job.level.load) | _sent_on_time(job, measured),
         requests=measured.requests,
         failed_requests=0,  # it ends at the first that fails
     )
+
+
+def _sent_on_time(job: ClientJob, measured: Measured) -> dict[str, float]:
+    return {"sent_on_time_percent": 100 - measured.delayed_percent} if job.level.load == "open" else {}
 
 
 def version(job: ClientJob) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from cotejo.apis.interface import Item
+from cotejo.apis.interface import Item, asked
 from cotejo.clients.http import Exchange, wire
 from cotejo.servers.interface import Endpoint
 
@@ -43,7 +43,7 @@ class Supply:
 
     def _made(self) -> Exchange:
         item = next(self._items)
-        request = self._api.request(item, self._run, self._endpoint)
+        request = self._api.request(item, asked(item, self._run), self._endpoint)
         return Exchange(item, self._api.Answer(item), wire(request, self._endpoint.ports["http"]))
 
 

@@ -1,12 +1,13 @@
 """vLLM's own client, `vllm bench serve`: https://docs.vllm.ai/en/latest/benchmarking/cli.html.
 
 It sends a number of requests, not for a time: `bench_requests` of them, the first `bench_warmups` besides. Its siblings
-`throughput` and `latency` load the model themselves and drive no server; what they print is read by parse_vllm_bench.
+`throughput` and `latency`, which drive no server, are clients of their own: vllm_bench_throughput, vllm_bench_latency.
 """
 
 import json
 from typing import Any
 
+from cotejo.apis.interface import Item
 from cotejo.clients.external import level_of, said
 from cotejo.clients.interface import ClientJob
 from cotejo.clients.parse_vllm_bench import DETAILS, SERVE, parse_json, reported_serve
@@ -23,6 +24,7 @@ TASKS = ("text-generation",)  # its own data sets can hold images, the one that 
 STACK = "vllm"
 KEY = True  # by the environment, as OpenAI's own client takes it
 INPUTS = "unique"
+LENGTHS = True
 COLUMNS = ("gaps_ms",)
 
 BACKENDS = {"openai-completions": ("openai", "/v1/completions"), "openai-chat": ("openai-chat", "/v1/chat/completions")}
@@ -33,18 +35,22 @@ def command(job: ClientJob) -> Launch:
     """vLLM's command line for one level: the run's own prompts, no two alike, and each answer of full length."""
     run, (backend, path) = job.run, BACKENDS[job.api]
     asked, prompts = items(job, run["bench_requests"]), job.folder / "prompts.jsonl"
-    lines = [json.dumps({"prompt": item.content.text}) for item in asked]
+    lines = [json.dumps({"prompt": item.content.text, **_length(item)}) for item in asked]
     prompts.write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_json(job.folder / ITEMS, [item.item for item in asked])
     line = [str(job.python), "-m", "vllm.entrypoints.cli.main", "bench", "serve", "--backend", backend]
     line += ["--base-url", job.endpoint.url(), "--endpoint", path, "--model", job.endpoint.model]
     line += ["--tokenizer", str(job.model_folder), "--dataset-name", "custom", "--dataset-path", str(prompts)]
-    line += ["--disable-shuffle", "--skip-chat-template", "--custom-output-len", str(run["new_tokens"])]
+    line += ["--disable-shuffle", "--skip-chat-template", "--custom-output-len", str(run["new_tokens"] or -1)]
     line += ["--ignore-eos", "--temperature", "0", "--num-prompts", str(len(asked))]
     line += ["--num-warmups", str(run["bench_warmups"]), "--seed", str(run["seed"]), *_load(job)]
     line += ["--percentile-metrics", "ttft,tpot,itl,e2el", "--metric-percentiles", "50,90,95,99", "--disable-tqdm"]
     line += ["--save-result", "--save-detailed", "--result-dir", str(job.folder), "--result-filename", RESULT]
     return Launch(line, {"OPENAI_API_KEY": job.endpoint.key} if job.endpoint.key else {})
+
+
+def _length(item: Item) -> dict[str, int]:
+    return {} if item.new_tokens is None else {"output_tokens": item.new_tokens}
 
 
 def read(job: ClientJob, start_s: float, output: str) -> Level:

@@ -9,6 +9,7 @@ A server's module gives
 - `PORTS`: what it listens on, "http" first; each gets a free one;
 - `KEY`: the environment variable by which it takes the key that clients must show, None where it can ask for none;
 - `STAND_IN`: whether it only imitates the server that it is named after, which every record and figure then says;
+- `LENGTHS`, only where it is True: each request tells it how many tokens to answer with, neither fewer nor more;
 - `COUNTERS`: whether it has counters of its own, for `counters` below;
 - `check(run)`, only where some settings don't go together: raises the CotejoError that says which;
 - `comparable(run)`, only where some runs can't answer as PyTorch does on the same weights: whether this one can;

@@ -1,15 +1,12 @@
 """Asking a server a question by the way: whether it is there, who it is, what it has counted. Never under the clock."""
 
 import json
-import urllib.error
 import urllib.request
 from typing import Any
 
 from cotejo.errors import CotejoError
+from cotejo.loopback import answer_to
 from cotejo.servers.interface import Endpoint
-
-# Through no proxy, whatever the environment says: every server is on this machine.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(
@@ -28,13 +25,10 @@ def ask(
     headers = {**endpoint.headers, **({"Content-Type": "application/json"} if data is not None else {})}
     request = urllib.request.Request(endpoint.url(port) + path, data, headers, method=method)
     try:
-        with _opener.open(request, timeout=timeout_s) as answer:
-            return answer.status, answer.read().decode(errors="replace")
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode(errors="replace")
+        status, content = answer_to(request, timeout_s)
     except OSError:  # refused, reset, timed out
         return None
+    return status, content.decode(errors="replace")
 
 
 def ask_json(endpoint: Endpoint, path: str, body: Any = None, port: str = "http", timeout_s: float = 60) -> Any:

@@ -34,6 +34,7 @@ APIS = ("openai-chat", "openai-completions")
 PORTS = ("http",)
 KEY = "LLAMA_API_KEY"
 STAND_IN = False
+LENGTHS = True
 COUNTERS = True
 
 ALL_LAYERS = 999

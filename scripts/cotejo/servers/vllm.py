@@ -30,6 +30,7 @@ APIS = ("openai-chat", "openai-completions")
 PORTS = ("http",)
 KEY = "VLLM_API_KEY"
 STAND_IN = False
+LENGTHS = True
 COUNTERS = True
 
 PROCESS = "cotejo.servers.vllm_process"
@@ -81,26 +82,38 @@ def prepare(job: Job) -> None:
 
 
 def launch(job: Job, endpoint: Endpoint) -> Launch:
+    command = [*program(job), "serve", str(job.model_folder), "--host", HOST, "--port", str(endpoint.ports["http"])]
+    command += ["--served-model-name", endpoint.model, "--no-enable-log-requests", "--disable-uvicorn-access-log"]
+    return Launch([*command, *engine_arguments(job)], quiet_environment(job))
+
+
+def program(job: Job) -> list[str]:
+    """vLLM's own command, up to its subcommand; on a CPU with the threads of each rank bound."""
+    binding = (PROCESS, str(_ranks(job))) if job.run["device"] == "cpu" else ()
+    return [str(job.python), "-m", *binding, "vllm.entrypoints.cli.main"]
+
+
+def engine_arguments(job: Job) -> list[str]:
+    """What each subcommand of vLLM's that loads a model is told of its engine: the run's settings."""
     run = job.run
-    on_cpu = run["device"] == "cpu"
-    ranks = run["cpu_ranks"] if on_cpu else run["accelerators"]
-    command = [str(job.python), "-m", *((PROCESS, str(ranks)) if on_cpu else ()), "vllm.entrypoints.cli.main", "serve"]
-    command += [str(job.model_folder), "--host", HOST, "--port", str(endpoint.ports["http"])]
-    command += ["--served-model-name", endpoint.model, "--dtype", dtype(run), "--seed", str(run["seed"])]
     # The model's own file may ask for sampling.
-    command += ["--generation-config", "vllm", "--no-enable-log-requests", "--disable-uvicorn-access-log"]
-    command += ["--load-format", run["load_format"], "--distributed-executor-backend", run["executor"]]
-    command += ["--tensor-parallel-size", str(ranks)]
+    arguments = ["--dtype", dtype(run), "--seed", str(run["seed"]), "--generation-config", "vllm"]
+    arguments += ["--load-format", run["load_format"], "--distributed-executor-backend", run["executor"]]
+    arguments += ["--tensor-parallel-size", str(_ranks(job))]
     if client(run["client"]).INPUTS == "identical":
-        command += ["--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
+        arguments += ["--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
     if run["context_tokens"] is not None:
-        command += ["--max-model-len", str(run["context_tokens"])]
+        arguments += ["--max-model-len", str(run["context_tokens"])]
     if run["eager"]:
-        command += ["--enforce-eager"]
-    cache_gib = run["kv_cache_gib"] or (CPU_KV_CACHE_GIB if on_cpu else None)
+        arguments += ["--enforce-eager"]
+    cache_gib = run["kv_cache_gib"] or (CPU_KV_CACHE_GIB if run["device"] == "cpu" else None)
     if cache_gib is not None:
-        command += ["--kv-cache-memory-bytes", str(int(cache_gib * 2**30))]
-    return Launch(command, quiet_environment(job))
+        arguments += ["--kv-cache-memory-bytes", str(int(cache_gib * 2**30))]
+    return arguments
+
+
+def _ranks(job: Job) -> int:
+    return int(job.run["cpu_ranks" if job.run["device"] == "cpu" else "accelerators"])
 
 
 def quiet_environment(job: Job) -> dict[str, str]:

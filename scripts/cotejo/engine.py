@@ -1,0 +1,81 @@
+"""A client that brings the engine itself: its process is started, pinned, watched and stopped as a server is.
+
+No server is running meanwhile, so that nothing else computes, and there is nothing to be calibrated or counted.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+
+from cotejo.child import started, supervise
+from cotejo.clients.interface import ClientJob
+from cotejo.errors import CotejoError
+from cotejo.load import levels_of
+from cotejo.samples import Level
+from cotejo.servers.interface import Endpoint, Job
+from cotejo.session import (
+    ServingError,
+    Setting,
+    in_image,
+    ran_out_of_memory,
+    refuse_missing,
+    remedy,
+    server_environment,
+    telling_line,
+)
+from cotejo.sweep import Client, Sweep, read_level, refuse_all_failed
+
+
+def brings_engine(client: ModuleType) -> bool:
+    """Whether a client loads the model itself."""
+    return hasattr(client, "ENGINES")
+
+
+def sweep_engine(
+    server: ModuleType, engine: Job, client: Client, setting: Setting, deadline_s: float, finish: Callable[[], None]
+) -> Sweep:
+    """Run a client that brings the engine of `server`, at its one load level. Within `child.nothing_left`.
+
+    `setting` is the server's: its CPUs, its log, its image. `deadline_s`, an instant of the monotonic clock, is when it
+    is killed; `finish` is called when it has ended, before it is waited for.
+    """
+    [load] = levels_of(client.run)
+    job = client.job(load, Endpoint({}, client.run["model"]))
+    job = replace(job, engine=replace(engine, scratch=job.folder), python=engine.python, threads=engine.threads)
+    result = Sweep()
+    try:
+        level = _level(server, client, job, setting, deadline_s, finish, result)
+        result.levels.append(level)
+        result.counted.append(None)
+        refuse_all_failed(level)
+    except ServingError as error:
+        result.failure = error.failure
+    return result
+
+
+def _level(
+    server: ModuleType, client: Client, job: ClientJob, setting: Setting, deadline_s: float,
+    finish: Callable[[], None], result: Sweep,
+) -> Level:  # fmt: skip
+    """The level; ServingError where it fails. What was started, and how it ended, is put into `result`."""
+    assert job.engine is not None
+    try:
+        launch = client.module.command(job)
+    except CotejoError as error:
+        raise ServingError("client-missing", str(error)) from error
+    command = in_image(setting.image, launch.command, job.engine) if setting.image else list(launch.command)
+    environment = server_environment(server, job.engine, launch, None)
+    refuse_missing(command[0], environment, "client-missing", remedy(client.module.STACK))
+    result.command = [*setting.pin, *command]
+    output, start_s = job.folder / "standard-output", time.monotonic()
+    with started(setting.pin, command, environment, setting.watch, "server", setting.log, output) as child:
+        in_time = supervise([child], child.has_ended, deadline_s)
+        finish()
+        result.ending = child.end(timed_out=not in_time)
+    shutil.copyfile(output, setting.log.with_suffix(".out"))
+    result.left = [f"process {process} could not be ended" for process in child.left]
+    if in_time and result.ending.exit_code != 0 and ran_out_of_memory(child):
+        raise ServingError("out-of-memory", f"{job.level.name}: {telling_line(child.log)}")
+    return read_level(client, job, start_s, output, result.ending, setting.log)

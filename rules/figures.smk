@@ -6,24 +6,21 @@ localrules:
 
 
 rule plot_figure:
-    """Draw one figure. It follows the summary, its own options and its kind's script, and no other figure's."""
+    """Draw one figure. It follows what it draws, its own options and its kind's script, and no other figure's."""
     input:
         summary="results/{results}/summary.csv",
-        distributions="results/{results}/distributions.csv",
+        beside=lambda wildcards: figure_files(figure_of(wildcards), study_of(wildcards), f"results/{wildcards.results}"),
         kind=lambda wildcards: f"scripts/cotejo/figures/{figure_of(wildcards)['kind']}.py",
-        code=[
-            "scripts/plot_figure.py",
-            "scripts/cotejo/labels.py",
-            *(f"scripts/cotejo/figures/{module}.py" for module in ("levels", "marks", "options", "select", "style")),
-        ],
+        code=DRAWING,
     output:
-        svg="results/{results}/figures/{figure}.svg",
-        png="results/{results}/figures/{figure}.png",
+        multiext("results/{results}/figures/{figure}", *(f".{ending}" for ending in FIGURE_FORMATS)),
     log:
         "logs/plot_figure/{results}/{figure}.log",
     params:
         figure=lambda wildcards: json.dumps(figure_of(wildcards)),
+        flags=lambda wildcards: figure_flags(figure_of(wildcards), study_of(wildcards), f"results/{wildcards.results}"),
+        style=config["figures"]["style"],
     shell:
-        "python scripts/plot_figure.py --summary {input.summary:q} --distributions {input.distributions:q}"
-        " --figure {params.figure:q}"
-        " --output {output.svg:q} {output.png:q} > {log:q} 2>&1"
+        "python scripts/plot_figure.py --summary {input.summary:q} {params.flags:q}"
+        " --figure {params.figure:q} --style {params.style}"
+        " --output {output:q} > {log:q} 2>&1"

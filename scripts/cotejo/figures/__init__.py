@@ -3,10 +3,10 @@
 TITLE     what it shows: the heading of a figure that is given none, and its line in config/README.md
 OPTIONS   the JSON Schema of its own keys in a study's `figures:`, by key
 REQUIRED  those of them that must be given
-draw(summary, options, style) -> matplotlib.figure.Figure
+INPUTS    what it draws beside the summary, by the names of cotejo.figures.inputs; without it, nothing
+draw(summary, options, style, **inputs) -> matplotlib.figure.Figure
           `summary` as cotejo.summary.read_summary gives it; missing data is drawn as such, never an exception
-DISTRIBUTIONS  True for a kind whose `draw` takes cotejo.distribution.read_distributions as its fourth argument
-describe(summary, options) -> str
+describe(summary, options, **inputs) -> str
           the same data in words, for who can't see the figure
 """
 
@@ -21,6 +21,13 @@ FIGURES = {
     "latency_ecdf": "cotejo.figures.latency_ecdf",
     "tokens": "cotejo.figures.tokens",
     "queue_compute": "cotejo.figures.queue_compute",
+    "placements": "cotejo.figures.placements",
+    "accelerators": "cotejo.figures.accelerators",
+    "percentiles": "cotejo.figures.percentiles",
+    "training": "cotejo.figures.training",
+    "telemetry": "cotejo.figures.telemetry",
+    "cost_speed": "cotejo.figures.cost_speed",
+    "break_even": "cotejo.figures.break_even",
 }
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cotejo.figures.marks import bar, gap_text, legend_of_bars, room_for_values
 from cotejo.figures.options import BY, COMMON, METRIC
-from cotejo.figures.select import axis_text, entries, no_values, note, sentence
-from cotejo.figures.style import Style, canvas, colours, empty
+from cotejo.figures.published import marks_of, named, published_note, published_sentence
+from cotejo.figures.rows import Lane, Place, draw_places
+from cotejo.figures.select import DEFAULT_BY, entries, no_values, note, sentence
+from cotejo.figures.style import Style, colours, empty
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,38 +16,32 @@ if TYPE_CHECKING:
 TITLE = "One metric side by side, by backend and precision or by any other columns"
 OPTIONS: dict[str, Any] = {"metric": METRIC, "by": BY, **COMMON}
 REQUIRED = ("metric",)
+INPUTS = ("published",)
 
 
-def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "Figure":
-    """One bar for each row of the metric, in the summary's order; a failed run is a labelled gap."""
-    title = options.get("title", TITLE)
-    found = entries(summary, options, [options["metric"]])
-    if all(entry.gap for entry in found):
-        return empty(style, title, no_values(found, options["metric"]))
-    labels = [style.wrapped(entry.label, 0.34) for entry in found]
-    lines = max(label.count("\n") + 1 for label in labels)
-    figure, axes = canvas(
-        style, title, note(found, options, "Bar"), (len(found) * max(1.8, lines + 0.6) + 4) * style.line_in
-    )
-    colour = colours(entry.group for entry in found)
-    repeats_differ = len({entry.row["repeats"] for entry in found if not entry.gap}) > 1
-    for place, entry in enumerate(found):
-        if entry.gap:
-            gap_text(axes, place, entry.gap)
-        else:
-            bar(axes, place, entry, colour[entry.group], thickness=0.66, n=repeats_differ)
-    axes.set_yticks(range(len(found)), labels)
-    axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter("{x:,g}")
-    axes.set_xlabel(axis_text(found))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
-    legend_of_bars(axes, found, {})
-    room_for_values(figure, axes)
-    return figure
+def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
+    """One bar for each row of the metric, in the summary's order; below it, what was published of the same."""
+    title, metric = options.get("title", TITLE), options["metric"]
+    found = entries(summary, options, [metric])
+    marks = marks_of(published, options, [metric], found)
+    if all(entry.gap for entry in found) and all(mark.gap for mark in marks):
+        return empty(style, title, no_values(found, metric))
+    first = options.get("by", DEFAULT_BY)[:1]
+    groups = {mark.label: named(mark.row, first) for mark in marks} | {entry.label: entry.group for entry in found}
+    colour = colours([*(entry.group for entry in found), *(groups[mark.label] for mark in marks)])
+    places = [Place(entry.label, [Lane(entry, colour[entry.group])]) for entry in found]
+    for mark in marks:
+        place = next((place for place in places if place.label == mark.label), None)
+        if place is None:
+            place = Place(mark.label)
+            places.append(place)
+        place.lanes.append(Lane(mark, colour[groups[mark.label]]))
+    text = "\n".join([note(found, options, "Bar"), *published_note([mark for mark in marks if not mark.gap], found)])
+    return draw_places(style, title, text, places, {})
 
 
-def describe(summary: "pd.DataFrame", options: Mapping[str, Any]) -> str:
+def describe(summary: "pd.DataFrame", options: Mapping[str, Any], *, published: "pd.DataFrame") -> str:
     """Every bar in words."""
-    return sentence(entries(summary, options, [options["metric"]]), options["metric"])
+    found = entries(summary, options, [options["metric"]])
+    marks = marks_of(published, options, [options["metric"]], found)
+    return f"{sentence(found, options['metric'])} {published_sentence(marks, options['metric'])}".strip()

@@ -25,5 +25,17 @@ def check_figures(entries: list[dict[str, Any]], path: Path) -> None:
             "properties": {**common, **kind.OPTIONS},
         }
         check(entry, rule, path, ("figures", index))
+        for number, log in enumerate(entry.get("logs", [])):
+            _check_log(log["file"], path, f"figures[{index}].logs[{number}].file")
         if entry["name"] in [other["name"] for other in entries[:index]]:
             raise CotejoError(f"{shown(path)}: figures[{index}].name: {short(entry['name'])}: twice. Rename one")
+
+
+def _check_log(file: str, path: Path, key: str) -> None:
+    """A log that a figure names must be among the published ones."""
+    folder = path.parent.parent / "published"
+    if not (folder / file).is_file():
+        there = [found.relative_to(folder).as_posix() for found in sorted(folder.glob("*/*"))]
+        raise CotejoError(
+            f"{shown(path)}: {key}: {short(file)}: there is no config/published/{file}{did_you_mean(file, there)}"
+        )

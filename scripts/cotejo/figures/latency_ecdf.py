@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cotejo.distribution import Distribution, of_row
-from cotejo.figures.levels import NARROW_IN, Looks, looks_of, panels_below_legend, settle
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON
+from cotejo.figures.panels import NARROW_IN, Looks, looks_of, panels_below_legend, settle
 from cotejo.figures.select import Entry, entries, no_values, note, sentence
 from cotejo.figures.style import MUTED, Style, empty
 from cotejo.floors import SAMPLE_FLOORS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TITLE = "How many requests were answered within a time"
 OPTIONS: dict[str, Any] = {"by": BY, **COMMON}
-DISTRIBUTIONS = True
+INPUTS = ("distributions",)
 METRIC = "latency_p50_ms"
 PERCENTILES = tuple(f"latency_p{q}_ms" for q in (50, 90, 95, 99))
 SAME = ("study", "run", "digest", "origin", "system", "environment", "level")
@@ -31,7 +31,9 @@ DASHED = (0, (4, 1.5))
 WIDE = 30  # beyond this ratio of the longest time to the shortest, the axis is logarithmic
 
 
-def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, distributions: "pd.DataFrame") -> "Figure":
+def draw(
+    summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, distributions: "pd.DataFrame"
+) -> "Figure":
     """A curve for each run and level, its repeats faint behind it; a panel for each kind of load.
 
     A curve is the median of its repeats' times at each share, and ends at the highest share that all of them tell of.
@@ -63,7 +65,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, dist
     return figure
 
 
-def describe(summary: "pd.DataFrame", options: Mapping[str, Any]) -> str:
+def describe(summary: "pd.DataFrame", options: Mapping[str, Any], *, distributions: "pd.DataFrame") -> str:
     """The percentiles that the curves pass through, in words."""
     found = entries(summary, options, PERCENTILES)
     parts = [(metric, [entry for entry in found if entry.row["metric"] == metric]) for metric in PERCENTILES]

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cotejo.figures.published import DASHES, Mark, shapes
 from cotejo.figures.select import Entry
 from cotejo.figures.style import FAILED, HATCH, INK, MUTED
 from cotejo.labels import number
-from cotejo.verdict import NOT_MEASURED
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
     from matplotlib.transforms import Transform
 
+PALE = 0.4
 VALUE = "value"  # the group id of the texts that `room_for_values` makes room for
 
 
@@ -36,12 +37,26 @@ def bar(axes: "Axes", place: float, entry: Entry, colour: str, thickness: float,
     axes.annotate(text, (max(ends), place), xytext=(4, 0), textcoords="offset points", va="center", gid=VALUE)
 
 
-def gap_text(axes: "Axes", place: float, text: str) -> None:
+def gap_text(axes: "Axes", place: float, text: str, failed: bool) -> None:
     """What stands where a bar would be, had it a value."""
-    shown, colour = (text, MUTED) if text == NOT_MEASURED else (f"✗ {text}", FAILED)
+    shown, colour = (f"✗ {text}", FAILED) if failed else (text, MUTED)
     axes.annotate(
         shown, (0, place), xytext=(4, 0), textcoords="offset points", va="center", color=colour, style="italic"
     )
+
+
+def published_bar(axes: "Axes", place: float, mark: Mark, colour: str, marker: str, thickness: float) -> None:
+    """A dashed line from 0 to an open mark at the published value, with the document's single passes."""
+    axes.plot([0, mark.value], [place, place], color=colour, linewidth=1, linestyle=DASHES, zorder=2)
+    if mark.iterations:
+        spread = np.linspace(-0.3, 0.3, len(mark.iterations)) * thickness
+        faces = [INK, *["white"] * (len(mark.iterations) - 1)]
+        axes.scatter(mark.iterations, place + spread, s=7, color=faces, edgecolor=INK, linewidth=0.5, zorder=5)
+    axes.scatter(
+        [mark.value], [place], s=28, marker=marker, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=4
+    )
+    end = max([mark.value, *mark.iterations])
+    axes.annotate(number(mark.value), (end, place), xytext=(5, 0), textcoords="offset points", va="center", gid=VALUE)
 
 
 def shifted(axes: "Axes", points: float) -> "Transform":
@@ -66,6 +81,17 @@ def point(axes: "Axes", x: float, entry: Entry, colour: str, marker: str, place:
     )
 
 
+def published_point(axes: "Axes", x: float, mark: Mark, colour: str, marker: str, place: "Transform") -> None:
+    """An open mark at x of the coordinates `place`, with the document's single passes."""
+    if mark.iterations:
+        passes = [x] * len(mark.iterations)
+        axes.scatter(passes, mark.iterations, s=5, color=colour, linewidth=0, zorder=3, transform=place)
+    axes.scatter(
+        [x], [mark.value], s=26, marker=marker, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=4,
+        transform=place, alpha=PALE if mark.pale else 1,
+    )  # fmt: skip
+
+
 def gap_strip(axes: "Axes", gaps: Sequence[tuple[float, Entry]], colour: Mapping[str, str], share: float) -> None:
     """Under the value axis's zero, one row for each run without a value: a cross at its x, and the reason.
 
@@ -82,22 +108,34 @@ def gap_strip(axes: "Axes", gaps: Sequence[tuple[float, Entry]], colour: Mapping
         side, shift = ("left", 6) if x <= middle else ("right", -6)
         axes.annotate(
             entry.gap, (x, y), xytext=(shift, 0), textcoords="offset points", ha=side, va="center", zorder=5,
-            color=MUTED if entry.gap == NOT_MEASURED else FAILED, style="italic",
+            color=FAILED if entry.failed else MUTED, style="italic",
         )  # fmt: skip
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
     axes.set_ylim(-row * len(gaps), top)
 
 
-def legend_of_bars(axes: "Axes", found: Sequence[Entry], colour: Mapping[str, str]) -> None:
-    """Above the axes, name the colours given, and explain hatching where anything is hatched."""
+def handles_of_bars(found: Sequence[Entry], colour: Mapping[str, str]) -> "list[Artist]":
+    """The parts of a legend of bars."""
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=shade, label=name) for name, shade in colour.items()]
+    handles: list[Artist] = [Patch(color=shade, label=name) for name, shade in colour.items()]
     words = unpublishable(found)
     if words:
         handles.append(Patch(facecolor="white", edgecolor=MUTED, hatch=HATCH, linewidth=0.8, label=words))
-    if handles:
-        axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, handlelength=1.6)
+    return handles
+
+
+def handles_of_published(marks: Sequence[Mark], machines: bool = True) -> "list[Artist]":
+    """What a legend says of published marks: whose machine each shape is, unless the figure says that itself."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [], [], color=MUTED, linestyle=DASHES, linewidth=1, marker=marker, markersize=5, markerfacecolor="white",
+            label=f"published: {machine}" if machines else "published",
+        )
+        for machine, marker in list(shapes(marks, machines).items())[: None if machines else 1]
+    ]  # fmt: skip
 
 
 def legend_of_lines(
@@ -105,21 +143,24 @@ def legend_of_lines(
 ) -> None:
     """Above the axes, name each line by its (colour, marker); then say what dotted lines and hollow marks are."""
     axes.legend(
-        handles=handles_of_lines(found, looks, ideal), loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns,
-        handlelength=1.8, borderaxespad=0.3,
+        handles=handles_of_lines(found, looks, "in proportion to cores" if ideal else ""), loc="lower left",
+        bbox_to_anchor=(-0.02, 1), ncols=columns, handlelength=1.8, borderaxespad=0.3,
     )  # fmt: skip
 
 
-def handles_of_lines(found: Sequence[Entry], looks: Mapping[str, tuple[str, str]], ideal: bool) -> "list[Line2D]":
-    """The parts of a legend of lines."""
+def handles_of_lines(found: Sequence[Entry], looks: Mapping[str, tuple[str, str]], ideal: str) -> "list[Artist]":
+    """The parts of a legend of lines; `ideal` is what dotted ones are, empty where there are none."""
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=1.2, markerfacecolor="white", label=label)
-        for label, (colour, marker) in looks.items()
-    ]
+    measured = {entry.label for entry in found}
+    handles: list[Artist] = []
+    for label, (colour, marker) in looks.items():
+        own = {"marker": marker, "linestyle": "-"} if label in measured else {"marker": "", "linestyle": DASHES}
+        line = Line2D([], [], color=colour, markersize=5, linewidth=1.2, markerfacecolor="white", label=label)
+        line.set(**own)
+        handles.append(line)
     if ideal:
-        handles.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1, label="in proportion to cores"))
+        handles.append(Line2D([], [], color=MUTED, linestyle=":", linewidth=1, label=ideal))
     words = unpublishable(found)
     if words:
         mark = Line2D([], [], marker="o", markersize=5, linestyle="", markerfacecolor="white", markeredgecolor=MUTED)

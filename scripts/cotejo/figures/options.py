@@ -4,8 +4,8 @@ from typing import Any
 
 _VALUES = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "minItems": 1}]}
 _COLUMNS = (
-    "name", "model", "architecture", "task", "dataset", "backend", "server", "client", "precision", "cores", "origin",
-    "system", "load", "inputs", "level",
+    "name", "model", "architecture", "task", "dataset", "backend", "server", "client", "precision", "device",
+    "accelerators", "split", "cores", "origin", "system", "load", "inputs", "level",
 )  # fmt: skip
 
 COMMON: dict[str, Any] = {
@@ -20,9 +20,11 @@ COMMON: dict[str, Any] = {
     },
     "caption": {"description": "What the report says under the figure.", "type": "string", "minLength": 1},
     "width": {
-        "description": "The printed width: `full`, across a page (7 in); `column`, one of two columns (3.5 in).",
+        "description": (
+            "The printed width: `full`, across a page (7 in); `column`, one of two columns (3.5 in). "
+            "Unless given, what `figures: style:` of `config.yaml` makes of it."
+        ),
         "enum": ["full", "column"],
-        "default": "full",
     },
 }
 
@@ -42,4 +44,12 @@ METRIC: dict[str, Any] = {
     "type": "string",
     "pattern": "^[a-z][a-z0-9_]*$",
     "x-pattern": "must be the name of a metric: small letters, digits and underscores",
+}
+
+METRICS: dict[str, Any] = {
+    "description": "What is drawn, a panel for each: names in the summary's column `metric`.",
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": True,
+    "items": METRIC,
 }

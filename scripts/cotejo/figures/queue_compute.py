@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cotejo.figures.levels import describe_panels, of_servers
-from cotejo.figures.marks import bar, gap_text, legend_of_bars, room_for_values
+from cotejo.figures.levels import describe_levels, of_servers
+from cotejo.figures.marks import bar, gap_text, handles_of_bars, room_for_values
 from cotejo.figures.options import BY, COMMON
+from cotejo.figures.panels import panels_below_legend, settle
 from cotejo.figures.select import no_values, note
-from cotejo.figures.style import Style, canvas, colours, empty
+from cotejo.figures.style import Style, colours, empty
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,12 +32,13 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     text = f"By the server's own counters, the warm-up of each level included.\n{note(found, options, 'Bar')}"
     gaps = {entry.label: style.wrapped(entry.gap, 0.5) for entry in found if entry.gap}
     lines = max(text.count("\n") + 1 for text in (*labels, *gaps.values()))
-    height_in = (len(names) * max(2.4, lines + 0.6) + 4 + len(PARTS)) * style.line_in
-    figure, axes = canvas(style, title, text, height_in)
+    height_in = (len(names) * max(2.4, lines + 0.6) + 3) * style.line_in
+    handles = handles_of_bars(found, {PARTS[metric]: shade for metric, shade in colour.items()})
+    figure, ((axes,),) = panels_below_legend(style, title, text, handles, [height_in], 1)
     for entry in found:
         place = names.index(entry.label)
         if entry.gap:
-            gap_text(axes, place, gaps[entry.label])
+            gap_text(axes, place, gaps[entry.label], entry.failed)
         else:
             aside = (list(PARTS).index(entry.row["metric"]) - 0.5) * 0.4
             bar(axes, place + aside, entry, colour[entry.row["metric"]], thickness=THICKNESS)
@@ -47,11 +49,11 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     axes.set_xlabel("Mean time of a request (ms); lower is better")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    legend_of_bars(axes, found, {PARTS[metric]: shade for metric, shade in colour.items()})
     room_for_values(figure, axes)
+    settle(figure)
     return figure
 
 
 def describe(summary: "pd.DataFrame", options: Mapping[str, Any]) -> str:
     """Every bar in words."""
-    return describe_panels(summary, options, list(PARTS))
+    return " ".join(describe_levels(summary, options, list(PARTS))) or "No data."

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cotejo.labels import axis_label, mark_label, metric_label, number, value_label
+from cotejo.labels import axis_label, level_label, mark_label, metric_label, number, value_label
+from cotejo.stand_in import asked
 from cotejo.verdict import NOT_MEASURED, SEPARATOR
 
 if TYPE_CHECKING:
@@ -14,19 +15,21 @@ if TYPE_CHECKING:
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
     "origin", "system", "model", "dataset", "weights", "scale", "backend", "server", "client", "precision",
-    "compute_precision", "device", "cores", "load", "inputs", "level",
+    "compute_precision", "device", "accelerators", "split", "cores", "load", "inputs", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")
 
 # What a figure names once under it, where all its rows have the same.
 COMMON = (
-    "model", "dataset", "backend", "server", "client", "precision", "system", "origin", "device", "cores", "load",
-    "level",
+    "model", "dataset", "backend", "server", "client", "precision", "system", "origin", "device", "accelerators",
+    "split", "cores", "load", "level",
 )  # fmt: skip
 # What only a load level that was measured has.
 OF_LEVELS = ("load", "inputs", "level")
 DEFAULT_BY = ("backend", "precision")
+# Where something is measured: what stands in for a GPU stands in its place.
+PLACEMENT = ("device", "accelerators", "split")
 
 Row = Mapping[str, Any]
 
@@ -39,10 +42,16 @@ class Entry:
     group: str  # what gives it its colour
     row: Row
     gap: str  # "failed: parity", "not measured", …; empty where there is a value
+    of_run: str = ""  # the label without the load level
 
     @property
     def publishable(self) -> bool:
         return self.row["verdict"] == "publishable"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has no value because something went wrong, not because it was not to be measured here."""
+        return bool(self.gap) and self.row["verdict"] != NOT_MEASURED
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -51,8 +60,11 @@ class Entry:
 
     @property
     def failures(self) -> list[str]:
-        """What failed beside the values: repeats, or requests."""
-        return [reason for reason in self.row["reasons"].split(SEPARATOR) if " failed" in reason]
+        """What failed beside the values, repeats or requests, and of what: repeats have all levels of their run."""
+        found = [reason for reason in self.row["reasons"].split(SEPARATOR) if " failed" in reason]
+        level = level_label(self.row["level"]) if self.row["load"] else ""
+        of_level = " · ".join(filter(None, [self.of_run, level]))
+        return [f"{self.of_run if 'repeats failed' in reason else of_level}: {reason}." for reason in found]
 
     @property
     def values(self) -> list[float]:
@@ -74,7 +86,9 @@ def entries(
     """What a figure of these metrics shows, in the summary's order: values, failed runs, and runs not measured.
 
     A run without a value belongs to the figure if its task has the metric in another run, or in no run at all.
-    Labels name the columns of `by` first, and never those in `without`, which the figure shows by other means.
+    Labels name the columns of `by` first, and never those in `without`, which the figure shows by other means. Of what
+    stands in for something else they name what the study asks for, but for columns of `by` that say what was measured;
+    the note under the figure says what stands in.
     """
     rows = matching(summary, options.get("where", {}))
     measured = rows[rows["metric"].isin(metrics)]
@@ -82,22 +96,45 @@ def entries(
     missing = rows[(rows["metric"] == "") & rows["task"].isin(tasks)]
     chosen: list[Row] = [*rows.loc[sorted([*measured.index, *missing.index])].to_dict("records")]  # type: ignore[list-item]
     by = options.get("by", DEFAULT_BY)
-    labels = row_labels(chosen, by, tuple(without))
-    found = zip(chosen, labels, strict=True)
-    return [Entry(label, value_label(by[0], row[by[0]]), row, gap(row)) for row, label in found]
+    shown = [column for column in by if column not in PLACEMENT]
+    told = [{**_as_asked(row), **{column: row[column] for column in shown}} for row in chosen]
+    labels, of_runs = row_labels(told, by, tuple(without)), row_labels(told, by, (*without, *OF_LEVELS))
+    found = zip(chosen, labels, of_runs, strict=True)
+    return [Entry(label, value_label(by[0], row[by[0]]), row, gap(row), of_run) for row, label, of_run in found]
+
+
+def _as_asked(row: Row) -> dict[str, Any]:
+    """A row with what its study asks for; another precision has another way to compute, which tells nothing."""
+    wanted = asked(row)
+    return wanted if wanted["precision"] == row["precision"] else {**wanted, "compute_precision": ""}
 
 
 def row_labels(rows: Sequence[Row], by: Sequence[str], without: Sequence[str]) -> list[str]:
     """A label for each row, of as many columns as tell them apart. A column shows only where it isn't blank."""
     columns = list(by)
     for column in SETTINGS:
-        if column not in (*columns, *without) and len(known(rows, column)) > 1:
+        if column not in (*columns, *without) and len(known(rows, column)) > 1 and not _implied(rows, column, by):
             columns.append(column)
     for column in LAST_RESORT:
         told = [*columns, *without]
         if column not in told and _distinct(rows, [*told, column]) > _distinct(rows, told):
             columns.append(column)
-    return [" · ".join(value_label(column, row[column]) for column in columns if row[column]) for row in rows]
+    # Each text once: a server may be called as its backend is.
+    return [" · ".join(filter(None, dict.fromkeys(_part(row, column, columns) for column in columns))) for row in rows]
+
+
+def _implied(rows: Sequence[Row], column: str, by: Sequence[str]) -> bool:
+    """Whether the name of a row's block tells a setting, for all of the block's runs have the same."""
+    if "name" not in by or column in ("origin", "system", "weights", "scale"):
+        return False
+    return all(len(known([row for row in rows if row["name"] == name], column)) < 2 for name in known(rows, "name"))
+
+
+def _part(row: Row, column: str, columns: Sequence[str]) -> str:
+    """One column's part of a label; a level that only repeats what the load says has none."""
+    if column == "level" and "load" in columns and row["level"] == row["load"]:
+        return ""
+    return value_label(column, row[column]) if row[column] else ""
 
 
 def known(rows: Iterable[Row], column: str) -> set[str]:
@@ -115,7 +152,7 @@ def gap(row: Row) -> str:
     if row["verdict"] == "failed":
         return f"failed: {row['reasons'].replace(SEPARATOR, ', ')}"
     if row["verdict"] == NOT_MEASURED:
-        return NOT_MEASURED
+        return row["reasons"].replace(SEPARATOR, ", ") or NOT_MEASURED
     if math.isnan(row["median"]):
         return f"no value: {row['reasons'].split(SEPARATOR)[0]}"
     return ""
@@ -139,23 +176,24 @@ def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without:
     """
     shown = [entry for entry in found if not entry.gap]
     named = (*options.get("by", DEFAULT_BY), *without)
-    rows = [entry.row for entry in found]
+    rows = [entry.row for entry in shown or found]
     common = {column: known(rows, column) for column in COMMON if column not in named}
     alike = [value_label(column, *values) for column, values in common.items() if len(values) == 1]
-    lines = [" · ".join(text for text in alike if text)]
+    lines = [" · ".join(filter(None, {text.casefold(): text for text in alike}.values()))]
     if shown and mark:
         repeats = sorted({int(entry.row["repeats"]) for entry in shown})
         text = f"{mark}: median of {_times(repeats)}; dots: the repeats"
-        if any(entry.interval for entry in shown):
-            text += "; whisker: 95\u00a0% interval of the median"
+        told = [entry.interval is not None for entry in shown]
+        text += "; whisker: 95\u00a0% interval of the median" if any(told) else "; too few for an interval"
+        text += " where there are six" if any(told) and not all(told) else ""
         lines.append(f"{text}.")
-    lines += [f"{label}: {text}." for label, text in dict.fromkeys((e.label, t) for e in shown for t in e.failures)]
+    lines += dict.fromkeys(text for entry in shown for text in entry.failures)
     said = dict.fromkeys(mark for entry in found for mark in entry.row["marks"].split(SEPARATOR) if mark)
     if said:
         partly = len({entry.row["marks"] for entry in shown}) > 1
         text = "; ".join(mark_label(mark) for mark in said)
         lines.append(f"In part {text}." if partly else f"{text[0].upper()}{text[1:]}.")
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))
 
 
 def _times(repeats: Sequence[int]) -> str:
@@ -171,4 +209,4 @@ def sentence(found: Sequence[Entry], metric: str) -> str:
         worth = "" if entry.publishable else f" ({entry.row['verdict']})"
         shown = entry.gap or f"{number(entry.row['median'])} {entry.row['unit']}{worth}"
         parts.append(f"{entry.label} {shown}")
-    return f"{metric_label(metric)}: {'; '.join(parts)}." if parts else f"No data for {metric_label(metric)}."
+    return f"{metric_label(metric)}: {'; '.join(parts)}." if parts else f"Nothing measured of {metric_label(metric)}."

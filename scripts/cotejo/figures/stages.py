@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cotejo.figures.marks import bar, gap_text, legend_of_bars, room_for_values
+from cotejo.figures.marks import bar, gap_text, handles_of_bars, room_for_values
 from cotejo.figures.options import BY, COMMON
+from cotejo.figures.panels import panels_below_legend, settle
 from cotejo.figures.select import Entry, entries, no_values, note, sentence
-from cotejo.figures.style import Style, canvas, colours, empty
+from cotejo.figures.style import Style, colours, empty
 from cotejo.labels import metric_label
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     colour = colours(names)
     text = f"Stages overlap: their times don't add up to the time between two frames.\n{note(found, options, 'Bar')}"
     rows = len(metrics) * max(1.0, 0.6 * len(names) + 0.4)
-    height_in = (1.8 * (rows + len(gaps)) + 4 + (len(names) if len(names) > 1 else 0)) * style.line_in
-    figure, axes = canvas(style, title, text, height_in)
+    handles = handles_of_bars(found, colour if len(names) > 1 else {})
+    height_in = (1.8 * (rows + len(gaps)) + 3) * style.line_in
+    figure, ((axes,),) = panels_below_legend(style, title, text, handles, [height_in], 1)
 
     pitch = 0.8 / len(names)
     for entry in found:
@@ -50,7 +52,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
             place = metrics.index(entry.row["metric"]) + (names.index(entry.label) - (len(names) - 1) / 2) * pitch
             bar(axes, place, entry, colour[entry.label], thickness=pitch * 0.85)
     for number, entry in enumerate(gaps):
-        gap_text(axes, len(metrics) + number, entry.gap)
+        gap_text(axes, len(metrics) + number, entry.gap, entry.failed)
     labels = [metric_label(metric).removesuffix(", median") for metric in metrics]
     axes.set_yticks(range(len(metrics) + len(gaps)), labels + [style.wrapped(entry.label, 0.34) for entry in gaps])
     axes.set_ylim(len(metrics) + len(gaps) - 0.5, -0.5)
@@ -59,8 +61,8 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     axes.set_xlabel("Time for one frame (ms), median; lower is better")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    legend_of_bars(axes, found, colour if len(names) > 1 else {})
     room_for_values(figure, axes)
+    settle(figure)
     return figure
 
 

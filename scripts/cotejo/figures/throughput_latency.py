@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cotejo.figures.levels import describe_panels, draw_panels
-from cotejo.figures.options import BY, COMMON, METRIC
+from cotejo.figures.options import BY, COMMON, METRICS
 from cotejo.figures.style import Style
 
 if TYPE_CHECKING:
@@ -12,26 +12,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Throughput and latency by load"
-METRICS = ("requests_per_s", "latency_p50_ms", "latency_p99_ms")
+DRAWN = ("requests_per_s", "latency_p50_ms", "latency_p99_ms")
 OPTIONS: dict[str, Any] = {
-    "metrics": {
-        "description": "What is drawn, a panel for each: names in the summary's column `metric`.",
-        "type": "array",
-        "minItems": 1,
-        "uniqueItems": True,
-        "items": METRIC,
-        "default": list(METRICS),
-    },
+    "metrics": {**METRICS, "default": list(DRAWN)},
     "by": BY,
     **COMMON,
 }
+INPUTS = ("published",)
 
 
-def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "Figure":
+def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
     """Panels below each other, a line for each thing that `by` names; closed and open loads apart."""
-    return draw_panels(summary, options, options.get("metrics", METRICS), style, options.get("title", TITLE))
+    return draw_panels(summary, published, options, options.get("metrics", DRAWN), style, options.get("title", TITLE))
 
 
-def describe(summary: "pd.DataFrame", options: Mapping[str, Any]) -> str:
+def describe(summary: "pd.DataFrame", options: Mapping[str, Any], *, published: "pd.DataFrame") -> str:
     """Every point in words."""
-    return describe_panels(summary, options, options.get("metrics", METRICS))
+    return describe_panels(summary, published, options, options.get("metrics", DRAWN))

@@ -25,16 +25,17 @@ OPTIONS: dict[str, Any] = {
     "by": BY,
     **COMMON,
 }
+INPUTS = ("published",)
 
 
-def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "Figure":
+def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
     """Panels below each other, a line for each thing that `by` names; closed and open loads apart."""
-    return draw_panels(summary, options, _metrics(options), style, options.get("title", TITLE))
+    return draw_panels(summary, published, options, _metrics(options), style, options.get("title", TITLE))
 
 
-def describe(summary: "pd.DataFrame", options: Mapping[str, Any]) -> str:
+def describe(summary: "pd.DataFrame", options: Mapping[str, Any], *, published: "pd.DataFrame") -> str:
     """Every point in words."""
-    return describe_panels(summary, options, _metrics(options))
+    return describe_panels(summary, published, options, _metrics(options))
 
 
 def _metrics(options: Mapping[str, Any]) -> list[str]:

@@ -5,12 +5,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from cotejo import backends, exports, servers, tasks
+from cotejo import backends, clients, exports, servers, tasks
 from cotejo.datasets.entries import entry_digest
 from cotejo.errors import CotejoError
 from cotejo.files import digest
+from cotejo.overlay import gpus
 from cotejo.schema import did_you_mean, key_text, schema_of, short, shown
-from cotejo.serving_settings import DEFAULTS, Wrong, able_servers, backend_format, options_of, serve, serving_keys
+from cotejo.serving_settings import (
+    DEFAULTS,
+    Wrong,
+    backend_format,
+    check_lengths,
+    named,
+    of_other_loads,
+    options_of,
+    placement,
+    serve,
+    serving_keys,
+)
 
 Run = dict[str, Any]
 Place = tuple[str | int, ...]
@@ -41,13 +53,79 @@ def resolve(
 ) -> Run:
     """A combination of settings with what the registries add; CotejoError naming file, key, value and remedy.
 
-    `laid_over`: the settings that an overlay alone has given, which count where there is something to have them.
+    `laid_over`: the settings that count only where there is something to have them: all of them, under an overlay.
     """
 
+    wrong = _wrong(settings, path, place)
+    model, dataset = _entries(settings, models, datasets, path, place)
+    task = tasks.task(model["task"])
+    try:
+        host = (_served if settings.get("server") else _in_process)(settings, model, wrong)
+        _check_fit(settings, host, model, datasets, wrong)
+        options = {**task.OPTIONS, **host.options}
+        foreign = _foreign_options(settings, options)
+        for key in sorted(foreign - set(laid_over)):
+            of = f"{model['task']} on {host.name}" if host.settings else model["task"]
+            raise wrong(key, f"is no option of {of} ({', '.join(options)}). Delete it")
+        # What the rest says of a stopping rule, a server or a duration counts for nothing where there is none.
+        unread = {*foreign, *options, *serving_keys(), *(STOPPING[1:] if settings["stop_width"] is None else ())}
+        unread |= {"duration_s"} if settings.get("passes") and "passes" in options else {*getattr(task, "UNREAD", ())}
+        run = {
+            **{key: value for key, value in settings.items() if key not in unread},
+            **_values(settings, options, () if settings.get("server") else host.options),
+            **host.settings,
+            **_said_of(settings, model, dataset, host.format),
+        }
+        if hasattr(host.module, "check"):
+            host.module.check(run)
+    except CotejoError as error:
+        if str(error).startswith(f"{shown(path)}: "):
+            raise
+        # Raised by what knows of no study: it begins with the key.
+        raise CotejoError(f"{shown(path)}: {key_text(place)}: {error}") from error
+    return run
+
+
+def _values(settings: Mapping[str, Any], options: Mapping[str, Any], optional: Collection[str]) -> dict[str, Any]:
+    """The options with their values; without the optional ones that have none, so that a run's digest does not depend
+    on what else there is to choose."""
+    values = {option: settings.get(option, default) for option, default in options.items()}
+    return {option: value for option, value in values.items() if value is not None or option not in optional}
+
+
+def describe(
+    settings: dict[str, Any], models: dict[str, Any], datasets: dict[str, Any], path: Path, place: Place
+) -> Run:
+    """What can be said of a combination of settings that nothing here can run, so that nothing is asked to: as
+    `resolve`, with the settings taken as they are.
+    """
+    wrong = _wrong(settings, path, place)
+    model, dataset = _entries(settings, models, datasets, path, place)
+    served: Mapping[str, Any] = {}
+    if settings.get("server"):
+        named(settings, "server", servers.SERVERS, servers.server, wrong)
+        client = named(settings, "client", clients.CLIENTS, clients.client, wrong)
+        served = {**DEFAULTS, "load": client.LOADS[0], "accelerators": gpus(settings)}
+        served |= {**options_of({**served, **settings}), "api": servers.server(settings["server"]).APIS[0]}
+        served = {key: value for key, value in served.items() if key not in of_other_loads({**served, **settings})}
+    of_task = tasks.task(model["task"]).OPTIONS
+    given = {key: value for key, value in settings.items() if key not in STOPPING}
+    return {**of_task, **served, **given, **_said_of(settings, model, dataset, None)}
+
+
+def _wrong(settings: Mapping[str, Any], path: Path, place: Place) -> Wrong:
     def wrong(key: str, problem: str) -> CotejoError:
         value = settings.get(key, DEFAULTS.get(key))
         return CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(value)}: {problem}")
 
+    return wrong
+
+
+def _entries(
+    settings: Mapping[str, Any], models: dict[str, Any], datasets: dict[str, Any], path: Path, place: Place
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The registries' entries of the model and the data set."""
+    wrong = _wrong(settings, path, place)
     for key in REQUIRED:
         if key not in settings:
             raise CotejoError(
@@ -58,38 +136,23 @@ def resolve(
         raise wrong("model", f"no entry of config/models.yaml{did_you_mean(settings['model'], models)}")
     if settings["dataset"] not in datasets:
         raise wrong("dataset", f"no entry of config/datasets.yaml{did_you_mean(settings['dataset'], datasets)}")
-    model, dataset = models[settings["model"]], datasets[settings["dataset"]]
+    model = models[settings["model"]]
     if model["task"] not in tasks.TASKS:
         raise wrong("model", f"its task, {model['task']}, can't be measured yet. Measurable: {', '.join(tasks.TASKS)}")
-    task = tasks.task(model["task"])
-    try:
-        host = (_served if settings.get("server") else _in_process)(settings, model, wrong)
-        _check_fit(settings, host, model, datasets, wrong)
-        options = {**task.OPTIONS, **host.options}
-        foreign = _foreign_options(settings, options)
-        for key in sorted(foreign - set(laid_over)):
-            of = f"{model['task']} on {host.name}" if host.settings else model["task"]
-            raise wrong(key, f"is no option of {of} ({', '.join(options)}). Delete it")
-        # What the rest says of a stopping rule, or of a server, counts for nothing where there is none.
-        unread = {*foreign, *serving_keys(), *(STOPPING[1:] if settings["stop_width"] is None else ())}
-        run = {
-            **{key: value for key, value in settings.items() if key not in unread},
-            **{option: settings.get(option, default) for option, default in options.items()},
-            **host.settings,
-            "task": model["task"],
-            "architecture": model["architecture"],
-            "format": host.format,
-            "model_digest": digest(_model_identity(model, settings)),
-            "dataset_digest": entry_digest(dataset),
-        }
-        if hasattr(host.module, "check"):
-            host.module.check(run)
-    except CotejoError as error:
-        if str(error).startswith(f"{shown(path)}: "):
-            raise
-        # Raised by what knows of no study: it begins with the key.
-        raise CotejoError(f"{shown(path)}: {key_text(place)}: {error}") from error
-    return run
+    return model, datasets[settings["dataset"]]
+
+
+def _said_of(
+    settings: Mapping[str, Any], model: dict[str, Any], dataset: dict[str, Any], form: str | None
+) -> dict[str, Any]:
+    """What the registries say of a run."""
+    return {
+        "task": model["task"],
+        "architecture": model["architecture"],
+        "format": form,
+        "model_digest": digest(_model_identity(model, settings)),
+        "dataset_digest": entry_digest(dataset),
+    }
 
 
 def _check_fit(
@@ -108,8 +171,11 @@ def _check_fit(
     if kind not in kinds:
         fit = ", ".join(name for name, entry in datasets.items() if entry["kind"] in kinds)
         raise wrong("dataset", f"holds {kind}; {model['task']} needs {' or '.join(kinds)}: {fit}")
+    check_lengths(settings, kind, wrong)
     if settings["weights"] == "hub" and settings["scale"] == "small":
         raise wrong("scale", "published weights come at full scale only. Add `weights: synthetic`, or drop `scale`")
+    if settings["stop_width"] is not None and settings.get("passes") and not settings.get("server"):
+        raise wrong("passes", "a level that goes through the data set ends by no `stop_width`. Delete one")
     if settings["stop_width"] is not None and settings["stop_least_s"] > settings["duration_s"]:
         raise wrong("stop_least_s", f"more than duration_s, {settings['duration_s']:g}, so it never stops. Lower it")
 
@@ -121,15 +187,18 @@ def _in_process(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wr
         if serving:
             raise wrong("backend", f"is a backend of servers only. Add `server: {serving[0]}`")
         raise wrong("backend", f"no backend of that name{did_you_mean(name, backends.BACKENDS)}")
-    if not tasks.in_process(model["task"]):
-        raise wrong(
-            "model", f"{model['task']} needs a server so far. Add `server:` {' or '.join(able_servers(architecture))}"
-        )
     backend = backends.backend(name)
     if architecture not in backend.ARCHITECTURES:
         able = [other for other in backends.BACKENDS if architecture in backends.backend(other).ARCHITECTURES]
         raise wrong("backend", f"can't run {settings['model']} ({architecture}). Backends that can: {', '.join(able)}")
-    return _Host(f"backend {name}", backend, backend.FORMATS[architecture], ("cpu",), {}, {})
+    placed = placement(f"backend {name}", backend.DEVICES, settings, wrong)
+    if settings.get("split") not in (None, *backend.SPLITS):
+        ways = ", ".join(backend.SPLITS) or "none"
+        raise wrong("split", f"backend {name} divides no model so; its ways: {ways}. Take one, or delete the key")
+    # Runs on the CPU have neither key, so that their digests are what they were before there was a choice.
+    on_gpus = {**placed, "split": settings.get("split")} if placed["accelerators"] else {}
+    options = {**tasks.in_process_options(model["task"]), **backends.options_of(name)}
+    return _Host(f"backend {name}", backend, backend.FORMATS[architecture], backend.DEVICES, on_gpus, options)
 
 
 def _served(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wrong) -> _Host:
@@ -141,12 +210,12 @@ def _served(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wrong)
 
 def _foreign_options(settings: Mapping[str, Any], options: Mapping[str, Any]) -> set[str]:
     """The options given that are another task's, or another server's or client's."""
-    of_tasks = {option for name in tasks.TASKS for option in tasks.task(name).OPTIONS}
-    others = of_tasks | (serving_keys() - set(DEFAULTS) if settings.get("server") else set())
+    of_tasks = {option for name in tasks.TASKS for option in tasks.options(name)}
+    others = of_tasks | backends.options() | (serving_keys() - set(DEFAULTS) if settings.get("server") else set())
     return others & set(settings) - set(options)
 
 
-def _model_identity(model: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def _model_identity(model: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a model's entry that decides which weights are measured."""
     if settings["weights"] == "hub":
         return {"repository": model["repository"], "revision": model["revision"]}

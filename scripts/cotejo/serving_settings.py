@@ -1,10 +1,10 @@
 """The settings of a run that has a server: what goes together, and what it comes to."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from cotejo import apis, clients, servers, tasks
+from cotejo import apis, backends, clients, servers, tasks
 from cotejo.affinity import format_cpus
 from cotejo.errors import CotejoError
 from cotejo.load import concurrencies, levels_of
@@ -31,15 +31,18 @@ DEFAULTS: dict[str, Any] = {
     "limit_latency_ms": None,
     "ready_timeout_s": 600,
 }
-OF_LOAD = {"closed": ("concurrency",), "open": ("rate_rps", "arrival")}
+CONVERSATIONS = "conversations"  # the kind of data set that has answers
+LIMITS = ("limit_ttft_ms", "limit_tpot_ms", "limit_latency_ms")
+PLACEMENT = ("accelerators", "split")  # of these, what runs in process on a GPU have too
+OF_LOAD = {"closed": ("concurrency",), "open": ("rate_rps", "arrival"), "offline": (), "single-stream": ()}
 
 
 def serving_keys() -> set[str]:
     """The settings that only runs with a server have: those above, and the options of servers and clients."""
     properties = schema_of("run")["properties"]
-    of_tasks = {option for name in tasks.TASKS for option in tasks.task(name).OPTIONS}
+    of_tasks = {option for name in tasks.TASKS for option in tasks.options(name)}
     of_all = {key for key, rule in properties.items() if "default" in rule} | {"model", "dataset", "backend"}
-    return set(properties) - of_all - of_tasks
+    return set(properties) - of_all - of_tasks - backends.options()
 
 
 def named(
@@ -58,10 +61,13 @@ def serve(settings: Settings, architecture: str, task: str, wrong: Wrong) -> dic
     client = named(settings, "client", clients.CLIENTS, clients.client, wrong)
     _check_backend(server, settings, architecture, wrong)
     chosen = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
+    chosen["load"] = settings.get("load", client.LOADS[0])
+    _check_engine(client, settings, chosen, wrong)
     chosen["api"] = _api(server, client, chosen, task, wrong)
-    chosen |= _placement(server, {**settings, **chosen}, wrong)
-    streamed = apis.api(chosen["api"]).STREAMS and settings.get("stream", True)
-    _check_limits(chosen, streamed, task, wrong)
+    chosen |= placement(f"server {chosen['server']}", server.DEVICES, {**settings, **chosen}, wrong)
+    _check_limits(client, settings, chosen, wrong)
+    if chosen["shared_prefix_tokens"] and "new_tokens" not in tasks.task(task).OPTIONS:
+        raise wrong("shared_prefix_tokens", f"{task} has no prompt. Delete it")
     if client.INPUTS == "identical" and chosen["shared_prefix_tokens"]:
         raise wrong("shared_prefix_tokens", f"client {chosen['client']} sends one request over and over. Delete it")
     if settings["stop_width"] is not None and chosen["load"] not in getattr(client, "STOPS", ()):
@@ -102,6 +108,19 @@ def _check_backend(server: ModuleType, settings: Settings, architecture: str, wr
     )
 
 
+def _check_engine(client: ModuleType, settings: Settings, chosen: Settings, wrong: Wrong) -> None:
+    """A client that brings the engine itself can hold that of some servers alone, and is pinned as they are."""
+    engines = getattr(client, "ENGINES", None)
+    if engines is None:
+        return
+    if settings["server"] not in engines:
+        raise wrong("server", f"client {chosen['client']} loads the engine itself, of another one. {_take(engines)}")
+    if chosen["client_cores"] != DEFAULTS["client_cores"]:
+        raise wrong(
+            "client_cores", f"client {chosen['client']} holds the engine, which is pinned to `cores`. Delete it"
+        )
+
+
 def _api(server: ModuleType, client: ModuleType, chosen: Settings, task: str, wrong: Wrong) -> str:
     """What client and server speak: the one that is asked for, or the server's first that fits."""
     fit = [name for name in server.APIS if task in apis.api(name).TASKS]
@@ -131,23 +150,23 @@ def _api(server: ModuleType, client: ModuleType, chosen: Settings, task: str, wr
     return asked
 
 
-def _placement(server: ModuleType, chosen: Settings, wrong: Wrong) -> dict[str, Any]:
-    """How many accelerators there are, once they go with device and split."""
-    device, number = chosen["device"], chosen["accelerators"]
-    if device not in server.DEVICES:
-        raise wrong("device", f"server {chosen['server']} doesn't run on it. {_take(server.DEVICES)}")
+def placement(host: str, devices: Sequence[str], chosen: Settings, wrong: Wrong) -> dict[str, Any]:
+    """How many accelerators there are, once they go with device and split, and the device with the host."""
+    device, number, split = (chosen.get(key) for key in ("device", "accelerators", "split"))
+    if device not in devices:
+        raise wrong("device", f"{host} doesn't run on it. {_take(devices)}")
     if device == "cpu":
         if number:
             raise wrong("accelerators", "needs `device: cuda`. Add it, or delete this key")
-        if chosen["split"] is not None:
+        if split is not None:
             raise wrong("split", "a model is split over accelerators, of which `device: cpu` has none. Delete it")
         return {"accelerators": 0}
     number = 1 if number is None else number
     if number == 0:
         raise wrong("accelerators", f"`device: {device}` needs at least one. Give their number, or take `device: cpu`")
-    if number > 1 and chosen["split"] is None:
+    if number > 1 and split is None:
         raise wrong("accelerators", f"needs `split`, how the model is divided over them. {_take(_splits())}")
-    if number == 1 and chosen["split"] is not None:
+    if number == 1 and split is not None:
         raise wrong("split", "needs at least two `accelerators`. Give their number, or delete this key")
     return {"accelerators": number}
 
@@ -156,13 +175,32 @@ def _splits() -> list[str]:
     return [name for name in schema_of("run")["properties"]["split"]["enum"] if name]
 
 
-def _check_limits(chosen: Settings, streamed: bool, task: str, wrong: Wrong) -> None:
-    """Only a streamed answer has a first token before its last, and only text has a beginning."""
-    for key in ("limit_ttft_ms", "limit_tpot_ms"):
-        if chosen[key] is not None and not streamed:
+def _check_limits(client: ModuleType, settings: Settings, chosen: Settings, wrong: Wrong) -> None:
+    """Goodput is counted request by request, and only a streamed answer has a first token before its last."""
+    given = [key for key in LIMITS if chosen[key] is not None]
+    if given and not getattr(client, "SAMPLES", True):
+        raise wrong(given[0], f"client {chosen['client']} tells of no single request. Delete it, or change client")
+    for key in (key for key in given if key != "limit_latency_ms"):
+        if not getattr(client, "FIRST_TOKENS", True):
+            raise wrong(key, f"client {chosen['client']} can't tell when a first token comes. Use limit_latency_ms")
+        if not apis.api(chosen["api"]).STREAMS or not settings.get("stream", True):
             raise wrong(key, f"answers by {chosen['api']} come in one piece here. Use limit_latency_ms")
-    if chosen["shared_prefix_tokens"] and "new_tokens" not in tasks.task(task).OPTIONS:
-        raise wrong("shared_prefix_tokens", f"{task} has no prompt. Delete it")
+
+
+def check_lengths(settings: Settings, kind: str, wrong: Wrong) -> None:
+    """`new_tokens: null` leaves the length of each answer to the data set, which takes one that has answers, and a
+    server and a client that are told a length with each request.
+    """
+    if settings.get("new_tokens", 0) is not None:
+        return
+    if kind != CONVERSATIONS:
+        raise wrong("new_tokens", f"leaves it to the data set's answers, and {settings['dataset']} has none. Give one")
+    if not settings.get("server"):
+        raise wrong("new_tokens", "needs a server: in process all answers are of one length. Give a number")
+    name = settings.get("client", DEFAULTS["client"])
+    for part, module in (("server", servers.server(settings["server"])), ("client", clients.client(name))):
+        if not getattr(module, "LENGTHS", False):
+            raise wrong("new_tokens", f"with this {part} all answers are of one length. Give a number")
 
 
 def _load(client: ModuleType, settings: Settings, chosen: dict[str, Any], wrong: Wrong) -> dict[str, Any]:
@@ -174,7 +212,7 @@ def _load(client: ModuleType, settings: Settings, chosen: dict[str, Any], wrong:
             f"client {chosen['client']} can put on a load that is {_listed(client.LOADS)}. "
             f"Take that, or another client",
         )
-    other = {key: other for other, keys in OF_LOAD.items() if other != load for key in keys}
+    other = of_other_loads(chosen)
     for key in other:
         if settings.get(key) is not None:
             raise wrong(key, f"belongs to `load: {other[key]}`, but the load is {load}. Delete it, or change `load`")
@@ -182,7 +220,7 @@ def _load(client: ModuleType, settings: Settings, chosen: dict[str, Any], wrong:
     if load == "closed":
         numbers = concurrencies(kept["concurrency"])
         kept["concurrency"] = numbers[0] if len(numbers) == 1 else format_cpus(numbers)
-    else:
+    elif load == "open":
         if kept["rate_rps"] is None:
             raise wrong("rate_rps", "`load: open` needs it: so many requests a second, such as 5 or 1,2.5,10. Add it")
         rates = [level.rate_rps or 0 for level in levels_of(kept)]
@@ -191,6 +229,11 @@ def _load(client: ModuleType, settings: Settings, chosen: dict[str, Any], wrong:
         kept["rate_rps"] = rates[0] if len(rates) == 1 else ",".join(f"{rate:g}" for rate in rates)
     _check_time(settings, len(levels_of(kept)), wrong)
     return kept
+
+
+def of_other_loads(settings: Settings) -> dict[str, str]:
+    """The settings that belong to another load than the one that is put on, each with the load it belongs to."""
+    return {key: load for load, keys in OF_LOAD.items() if load != settings["load"] for key in keys}
 
 
 def _check_time(settings: Settings, levels: int, wrong: Wrong) -> None:

@@ -5,7 +5,7 @@ registries say of them (task, architecture, format, digests of the model's and t
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,34 +13,61 @@ from typing import Any
 from cotejo import affinity
 from cotejo.command import ROOT
 from cotejo.comparison.folders import check_folders
+from cotejo.datasets.absent import with_recorded
 from cotejo.errors import CotejoError
 from cotejo.figures.entries import check_figures
 from cotejo.files import digest
-from cotejo.imports import load_imports
-from cotejo.resolve import STOPPING, Place, Run, resolve
+from cotejo.imports import check_imports, import_folders
+from cotejo.overlay import Overlay, lacking, load_overlay
+from cotejo.published.rows import check_published
+from cotejo.resolve import STOPPING, Place, Run, describe, resolve
 from cotejo.run_id import run_id
 from cotejo.schema import check, did_you_mean, key_text, load_yaml, names_in, schema_of, short, shown
-from cotejo.serving_settings import serving_keys
+from cotejo.serving_settings import PLACEMENT, serving_keys
+from cotejo.settings import check_settings
+from cotejo.stand_in import instead_of
+from cotejo.systems import check_systems, load_system
 
 CONFIG = ROOT / "config"
 
-# Not settings: what identifies a run, and how often it is repeated. Changing one measures nothing anew.
-IDENTITY = ("id", "digest", "name", "study", "system", "repeats")
+# Not settings: what identifies a run, how often it is repeated, and how it came to be. Changing one measures nothing
+# anew.
+IDENTITY = ("id", "digest", "name", "study", "system", "repeats", "instead_of", "needs", "measured_as")
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study with its runs expanded: what the workflow and its commands work from."""
+    """A study with its runs expanded: what the workflow and its commands work from.
+
+    A line is one combination of the study's settings, in the study's order. Most are runs, which are measured. Those
+    that aren't have the settings that the study gives them, without the overlay, and say why: `needs` names what they
+    can't be measured without, `measured_as` the run that they equal under the overlay.
+    """
 
     name: str
     results: str  # the folder below results/: the name, and the overlay's after a hyphen
     title: str
     question: str
     overlay: str  # the overlay's title, or empty
-    runs: list[Run]
+    published: Path | None  # the rows that the study's results stand beside
+    lines: list[Run]
     figures: list[dict[str, Any]]
     imports: dict[str, Path]  # folders of results from elsewhere, by the import's name
-    merged: list[str]  # runs that became equal to another under the overlay, as "<id> = <id>"
+
+    @property
+    def runs(self) -> list[Run]:
+        """The lines that are measured."""
+        return [line for line in self.lines if not line.keys() & {"needs", "measured_as"}]
+
+    @property
+    def needing(self) -> list[Run]:
+        """The lines that can't be measured here; `needs` says what for."""
+        return [line for line in self.lines if "needs" in line]
+
+    @property
+    def merged(self) -> list[Run]:
+        """The lines that equal a run under the overlay; `measured_as` is its id."""
+        return [line for line in self.lines if "measured_as" in line]
 
 
 def load_study(name: str, overlay: str = "", system: str = "local", config: Path = CONFIG) -> Study:
@@ -48,24 +75,64 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
     path = config / "studies" / f"{name}.yaml"
     data = load_yaml(path, "study")
     models = load_yaml(config / "models.yaml", "models")
-    datasets = load_yaml(config / "datasets.yaml", "datasets")
-    machine = load_yaml(config / "systems" / f"{system}.yaml", "system")
-    no_overlay: dict[str, Any] = {"title": "", "set": {}}
-    laid_over = load_yaml(config / "overlays" / f"{overlay}.yaml", "overlay") if overlay else no_overlay
+    results = f"{name}-{overlay}" if overlay else name
+    elsewhere = {} if overlay else import_folders(data.get("imports", []), path, config.parent)
+    measured = [config.parent / "results" / results, *elsewhere.values()]
+    datasets = with_recorded(load_yaml(config / "datasets.yaml", "datasets"), measured)
+    machine = load_system(config / "systems" / f"{system}.yaml")
+    laid_over = load_overlay(config / "overlays" / f"{overlay}.yaml", models, datasets) if overlay else Overlay()
     if overlay and f"{name}-{overlay}" in names_in(config / "studies"):
         raise CotejoError(
             f"{shown(config / 'studies')}: {name}-{overlay}.yaml: its results would share a folder with study '{name}' "
             f"under overlay '{overlay}'. Rename one"
         )
 
-    defaults = data.get("defaults", {})
-    _check_settings(defaults, path, ("defaults",))
-    _check_settings(laid_over["set"], config / "overlays" / f"{overlay}.yaml", ("set",), axes=False)
-
-    runs: list[Run] = []
-    merged: list[str] = []
-    names: dict[str, int] = {}
+    lines: list[Run] = []
     seen: dict[str, tuple[Run, str]] = {}
+    for place, block, values in _combinations(data, path):
+        of_study = {"name": block["name"], "study": name, "system": system}
+        known = (models, datasets, path, place)
+        asked = _named((describe if "needs" in block else resolve)(values, *known) | of_study)
+        needs = block.get("needs") or lacking(values, laid_over, machine)
+        if needs:
+            lines.append(asked | {"needs": needs})
+            continue
+        run = asked
+        if laid_over:
+            laid = laid_over.over(values)
+            # What of it this run has no use for is another run's, or was that of what something stands in for.
+            run = resolve(laid, *known, laid) | of_study
+            stood_in = instead_of(asked, run)
+            run = _named(run | ({"instead_of": stood_in} if stood_in else {}))
+        if run["digest"] not in seen:
+            seen[run["digest"]] = (run, key_text(place))
+            lines.append(run)
+            continue
+        other, where = seen[run["digest"]]
+        if not overlay:
+            raise CotejoError(
+                f"{shown(path)}: {key_text(place)}: {run['id']}: the same run as in {where}. "
+                f"Delete one, or change a setting"
+            )
+        lines.append(asked | {"measured_as": other["id"]})
+
+    check_figures(data["figures"], path)
+    check_systems(data["figures"], path, config)
+    check_imports(elsewhere, lines, path)
+    return Study(
+        name, results, data["title"], data.get("question", ""), laid_over.title, _published(data, path, config), lines,
+        data["figures"], elsewhere,
+    )  # fmt: skip
+
+
+def _combinations(data: dict[str, Any], path: Path) -> Iterator[tuple[Place, dict[str, Any], dict[str, Any]]]:
+    """The combinations of a study's settings, each after its place in the file and its block of `runs`.
+
+    CotejoError where a block's name or one of its settings is wrong by itself.
+    """
+    defaults = data.get("defaults", {})
+    check_settings(defaults, path, ("defaults",))
+    names: dict[str, int] = {}
     for index, block in enumerate(data["runs"]):
         place = ("runs", index)
         if block["name"] in names:
@@ -74,40 +141,35 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
                 f"runs[{names[block['name']]}]. Give each block its own name"
             )
         names[block["name"]] = index
-        settings = {key: value for key, value in block.items() if key != "name"}
-        _check_settings(settings, path, place)
+        settings = {key: value for key, value in block.items() if key not in ("name", "needs")}
+        check_settings(settings, path, place)
         given = {**defaults, **settings}
-        for needed, keys in (("stop_width", set(STOPPING)), ("server", serving_keys())):
+        for needed, keys in (("stop_width", set(STOPPING)), ("server", serving_keys() - {*PLACEMENT})):
             for key in sorted(keys & set(given)) if needed not in given else ():
                 raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: needs {needed}. Give both, or none")
         for values in _multiply({**_default_settings(), **given}):
-            values.update(laid_over["set"])
-            run = resolve(values, models, datasets, path, place, set(laid_over["set"]) - set(given))
-            run |= {"name": block["name"], "study": name, "system": system}
-            run["digest"] = digest({key: value for key, value in run.items() if key not in IDENTITY})
-            run["id"] = run_id(run)
-            _check_cores("cores", run["cores"], machine, path, place)
-            if run.get("client_cores", "rest") != "rest":
-                _check_cores("client_cores", run["client_cores"], machine, path, place)
-            if run["digest"] in seen:
-                other, where = seen[run["digest"]]
-                if not overlay:
-                    raise CotejoError(
-                        f"{shown(path)}: {key_text(place)}: {run['id']}: the same run as in {where}. "
-                        f"Delete one, or change a setting"
-                    )
-                merged.append(f"{run['id']} = {other['id']}")
-                continue
-            seen[run["digest"]] = (run, key_text(place))
-            runs.append(run)
+            yield place, block, values
 
-    check_figures(data["figures"], path)
-    results = f"{name}-{overlay}" if overlay else name
-    imports = {} if overlay else load_imports(data.get("imports", []), runs, path, config.parent)
-    return Study(
-        name, results, data["title"], data.get("question", ""), laid_over["title"], runs, data["figures"], imports,
-        merged,
-    )  # fmt: skip
+
+def _named(run: Run) -> Run:
+    """A run with its digest and its id, which follow from all else."""
+    run = {**run, "digest": digest({key: value for key, value in run.items() if key not in IDENTITY})}
+    return {**run, "id": run_id(run)}
+
+
+def _published(data: dict[str, Any], path: Path, config: Path) -> Path | None:
+    """The file of published rows that a study names, which must be there and whole."""
+    if "published" not in data:
+        return None
+    file = config / data["published"]
+    if not file.is_file():
+        names = [f"published/{there.name}" for there in sorted((config / "published").glob("*.csv"))]
+        raise CotejoError(
+            f"{shown(path)}: published: {short(data['published'])}: there is no config/{data['published']}"
+            f"{did_you_mean(data['published'], names)}"
+        )
+    check_published(file)
+    return file
 
 
 def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> dict[str, Any]:
@@ -121,6 +183,12 @@ def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> 
                     f"{shown(path)} or --config: {key}: {short(name)}: there is no config/{folder}/{name}.yaml"
                     f"{did_you_mean(name, allowed)}"
                 )
+    written = load_yaml(path, "config")["environments"]
+    if values["environments"] != written:
+        raise CotejoError(
+            f"--config: environments: {short(values['environments'])}: is read in {shown(path)} by the commands that "
+            "start servers and clients, so that it can't be given here. Write it there"
+        )
     if values["baseline"] or values["candidate"]:
         check_folders(values["baseline"], values["candidate"], f"{shown(path)} or --config: ")
     return values
@@ -132,30 +200,6 @@ def _default_settings() -> dict[str, Any]:
     return {key: rule["default"] for key, rule in properties.items() if "default" in rule}
 
 
-def _check_settings(settings: dict[str, Any], path: Path, place: Place, axes: bool = True) -> None:
-    """Each setting must be known, and each of its values allowed; a list of values is an axis where axes may stand."""
-    properties = schema_of("run")["properties"]
-    for key, given in settings.items():
-        if key not in properties:
-            raise CotejoError(
-                f"{shown(path)}: {key_text([*place, key])}: {short(given)}: unknown key{did_you_mean(key, properties)}"
-            )
-        if isinstance(given, list) and not axes:
-            raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(given)}: takes one value. Give one")
-        values = given if isinstance(given, list) else [given]
-        if not values:
-            raise CotejoError(
-                f"{shown(path)}: {key_text([*place, key])}: []: an empty axis makes no run. "
-                f"Give it a value, or delete the key"
-            )
-        for number, value in enumerate(values):
-            check(value, properties[key], path, (*place, key, *([number] if isinstance(given, list) else [])))
-            if value in values[:number]:
-                raise CotejoError(
-                    f"{shown(path)}: {key_text([*place, key, number])}: {short(value)}: twice on one axis. Delete one"
-                )
-
-
 def _multiply(settings: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """All combinations of the values of the list-valued settings, the last key varying fastest."""
     axes = [value if isinstance(value, list) else [value] for value in settings.values()]
@@ -163,12 +207,21 @@ def _multiply(settings: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield dict(zip(settings, values, strict=True))
 
 
-def _check_cores(key: str, cores: int | str, machine: dict[str, Any], path: Path, place: Place) -> None:
-    """The cores must exist on the system: probed where it is this machine, counted where its file says how many."""
-    try:
-        if "cpus" in machine:
-            affinity.resolve(cores, *affinity.uniform(machine["cpus"]))
-        else:
-            affinity.resolve(cores, affinity.mask(), affinity.topology())
-    except CotejoError as error:
-        raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(cores)}: {error}") from error
+def check_cores(study: Study, run: Run, config: Path = CONFIG) -> None:
+    """CotejoError unless the run's cores exist on its system: where it is measured, which needn't be where it is drawn.
+
+    They are probed where that is this machine, and counted where the system's file says how many there are.
+    """
+    machine = load_system(config / "systems" / f"{run['system']}.yaml")
+    place = ("runs", list(dict.fromkeys(line["name"] for line in study.lines)).index(run["name"]))
+    for key in ("cores", "client_cores"):
+        if run.get(key, "rest") == "rest":
+            continue
+        try:
+            if "cpus" in machine:
+                affinity.resolve(run[key], *affinity.uniform(machine["cpus"], machine.get("sockets", 1)))
+            else:
+                affinity.resolve(run[key], affinity.mask(), affinity.topology())
+        except CotejoError as error:
+            path = config / "studies" / f"{study.name}.yaml"
+            raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(run[key])}: {error}") from error

@@ -1,0 +1,87 @@
+"""Overlays: settings laid over every combination of any study, and what stands in for what a machine lacks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cotejo import backends, clients, servers
+from cotejo.errors import CotejoError
+from cotejo.schema import did_you_mean, key_text, load_yaml, short, shown
+from cotejo.settings import check_settings
+
+# What asks for a GPU: on the CPU of an overlay none of it is left.
+_OF_GPUS: dict[str, Any] = {"accelerators": None, "split": None}
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A file of config/overlays/, or nothing at all."""
+
+    title: str = ""
+    laid: Mapping[str, Any] | None = None
+    instead: Sequence[Mapping[str, Mapping[str, Any]]] = ()
+
+    def __bool__(self) -> bool:
+        return self.laid is not None
+
+    def over(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """A combination of settings with the overlay's laid over it, as far as there is anything to have them."""
+        found = {**settings, **(self.laid or {})}
+        if found["device"] == "cpu":
+            found |= {key: value for key, value in _OF_GPUS.items() if key in settings}
+        for entry in self.instead:
+            if all(_fits(found.get(key), allowed) for key, allowed in entry["where"].items()):
+                found |= entry["set"]
+        return found
+
+
+def load_overlay(path: Path, models: Iterable[str], datasets: Iterable[str]) -> Overlay:
+    """Read and check an overlay; CotejoError naming file, key, value and remedy where anything is wrong."""
+    data = load_yaml(path, "overlay")
+    overlay = Overlay(data["title"], data["set"], data.get("instead", ()))
+    known = {
+        "model": [*models], "dataset": [*datasets], "server": [*servers.SERVERS], "client": [*clients.CLIENTS],
+        "backend": [*backends.BACKENDS, *(name for one in servers.SERVERS for name in servers.server(one).BACKENDS)],
+    }  # fmt: skip
+    places: list[tuple[tuple[str | int, ...], Mapping[str, Any]]] = [(("set",), overlay.laid or {})]
+    for index, entry in enumerate(overlay.instead):
+        places += [(("instead", index, key), entry[key]) for key in ("where", "set")]
+    for place, settings in places:
+        check_settings(settings, path, place, axes=place[-1] == "where")
+        # A misspelt name would fit no run, and nothing would stand in for anything.
+        for key, names in known.items():
+            for value in _listed(settings[key]) if key in settings else []:
+                if value is not None and value not in names:
+                    raise CotejoError(
+                        f"{shown(path)}: {key_text([*place, key])}: {short(value)}: no {key} of that name"
+                        f"{did_you_mean(value, names)}"
+                    )
+    return overlay
+
+
+def lacking(settings: Mapping[str, Any], overlay: Overlay, system: Mapping[str, Any]) -> str:
+    """What a combination of settings can't be measured without where it is to be measured; empty where it can be.
+
+    Under an overlay for the CPU, one GPU is stood in for, two are not. Elsewhere they count where the system's file
+    says how many there are; one that describes the machine and no GPU says that it has none.
+    """
+    asked = gpus(settings)
+    there = 1 if (overlay.laid or {}).get("device") == "cpu" else system.get("gpus", 0 if "cpu" in system else asked)
+    return f"{asked} GPU{'s' * (asked > 1)}" if asked > there else ""
+
+
+def gpus(settings: Mapping[str, Any]) -> int:
+    """How many GPUs a combination of settings asks for."""
+    if settings.get("device") != "cuda":
+        return 0
+    number = settings.get("accelerators")
+    return 1 if number is None else number
+
+
+def _fits(value: Any, allowed: Any) -> bool:
+    return value in _listed(allowed)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration benchmark method docs
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-gpu benchmark method docs
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -49,6 +49,9 @@ test-workflow: setup ## which jobs a command makes: dry-runs
 
 test-integration: env-triton ## real exports, real servers, real measurements, at small scale
 	$(VENV)/bin/pytest -q tests/integration
+
+test-gpu: setup ## what needs an NVIDIA GPU, or two: skipped, with the reason, where there is none
+	$(VENV)/bin/pytest -q tests/gpu
 
 benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machine; writes docs/performance.md
 	$(VENV)/bin/python tests/performance/run_benchmarks.py

@@ -16,9 +16,11 @@ include: "rules/environments.smk"
 include: "rules/servers.smk"
 include: "rules/measure.smk"
 include: "rules/analyse.smk"
+include: "rules/cost.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/compare.smk"
+include: "rules/published.smk"
 
 
 localrules:
@@ -33,17 +35,18 @@ rule all:
     default_target: True
     input:
         # Each step by name: Snakemake doesn't remake a missing file that only stands between two that are there.
-        [path for results in STUDIES for path in records_of(results)],
+        [path for study in STUDIES.values() for path in wanted_records(study, study.runs)],
         figures_of(*STUDIES),
+        comparisons_of(*STUDIES),
         expand(
             "results/{results}/{page}",
             results=STUDIES,
-            page=["runs.csv", "summary.csv", "verdicts.csv", "report.html"],
+            page=["runs.csv", "summary.csv", "verdicts.csv", "cost.csv", "report.html"],
         ),
 
 
 rule plots:
-    """Every figure of the selected studies, from the records that are there or wanted."""
+    """Every figure of the selected studies, from the records that are there: nothing is measured for them."""
     input:
         figures_of(*STUDIES),
 
@@ -62,9 +65,7 @@ rule plan_runs:
     """Write a study's sheet: one row for each run."""
     input:
         # Files beside the digest below: results copied from elsewhere come without Snakemake's memory of parameters.
-        study=lambda wildcards: f"config/studies/{study_of(wildcards).name}.yaml",
-        overlay=[f"config/overlays/{config['overlay']}.yaml"] if config["overlay"] else [],
-        entries=["config/models.yaml", "config/datasets.yaml"],
+        lambda wildcards: sheet_sources(study_of(wildcards)),
     output:
         sheet="results/{results}/runs.csv",
     log:
@@ -74,7 +75,7 @@ rule plan_runs:
         study=lambda wildcards: study_of(wildcards).name,
         overlay=config["overlay"],
         system=config["system"],
-        sheet=lambda wildcards: digest(study_of(wildcards).runs),
+        sheet=lambda wildcards: digest(study_of(wildcards).lines),
     shell:
         "python scripts/plan_runs.py --study {params.study} --overlay={params.overlay:q} --system {params.system}"
         " --output {output.sheet:q} > {log:q} 2>&1"

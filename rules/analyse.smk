@@ -1,8 +1,9 @@
-"""From records to a table. Light enough for a login node: drawing again must never queue a job."""
+"""From records to tables. Light enough for a login node: drawing again must never queue a job."""
 
 
 localrules:
     summarise,
+    compare_published,
 
 
 rule summarise:
@@ -23,7 +24,8 @@ rule summarise:
     log:
         "logs/summarise/{results}.log",
     params:
-        sheet=lambda wildcards: digest(study_of(wildcards).runs),
+        sheet=lambda wildcards: digest(study_of(wildcards).lines),
+        records=lambda wildcards: names_of_records(study_of(wildcards).results),
         imports=lambda wildcards: imports_of(study_of(wildcards)),
         verdict=json.dumps(config["verdict"]),
     shell:
@@ -31,3 +33,37 @@ rule summarise:
         " --imports {params.imports:q} --verdict {params.verdict:q}"
         " --output {output.summary:q} --verdicts {output.verdicts:q}"
         " --distributions {output.distributions:q} > {log:q} 2>&1"
+
+
+rule compare_published:
+    """Set what was measured beside what was published: a line for each published value, whether measured or not."""
+    input:
+        published=lambda wildcards: published_of(study_of(wildcards)),
+        summary="results/{results}/summary.csv",
+        sheet="results/{results}/runs.csv",
+        systems=sorted(path.as_posix() for path in Path("config/systems").glob("*.yaml")),
+        code=[
+            "scripts/compare_published.py",
+            *(
+                f"scripts/cotejo/{module}.py"
+                for module in ("claimed", "equivalence", "labels", "stand_in", "standing")
+            ),
+            "scripts/cotejo/published/rows.py",
+        ],
+    output:
+        comparison="results/{results}/comparison.csv",
+    log:
+        "logs/compare_published/{results}.log",
+    wildcard_constraints:
+        # Of two folders of results another rule makes a table of this name.
+        results="|".join(map(re.escape, (name for name in STUDIES if STUDIES[name].published))) or "(?!)",
+    params:
+        tolerance=config["published"]["tolerance_percent"],
+        overlay=lambda wildcards: study_of(wildcards).overlay,
+        imports=lambda wildcards: imports_of(study_of(wildcards)),
+    shell:
+        "python scripts/compare_published.py --published {input.published:q} --summary {input.summary:q}"
+        " --sheet {input.sheet:q} --results results/{wildcards.results} --imports {params.imports:q}"
+        " --systems config/systems"
+        " --tolerance-percent {params.tolerance} --overlay={params.overlay:q}"
+        " --output {output.comparison:q} > {log:q} 2>&1"

@@ -1,8 +1,10 @@
 """What the rules share: the studies, and from a path's wildcards back to the run it belongs to."""
 
+import csv
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
@@ -11,12 +13,17 @@ from cotejo.code import ast_digest
 from cotejo.command import find_tools
 from cotejo.datasets.entries import check_source
 from cotejo.errors import CotejoError
+from cotejo.figures import FIGURES
+from cotejo.figures import figure as kind_of
 from cotejo.files import digest, sha256_of
+from cotejo.labels import machine_label
 from cotejo.order import drawn
 from cotejo.places import client_stack, dataset_folder, export_folder, model_folder, server_stack
 from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
-from cotejo.study import load_config, load_study
+from cotejo.stacks import lock_files
+from cotejo.sheet import sheet_text
+from cotejo.study import check_cores, load_config, load_study
 
 RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
 SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
@@ -34,10 +41,10 @@ def wanted_records(study, runs):
     ]
 
 
-def needs_dataset(study, dataset):
-    """Whether a data set that isn't there is needed for a record that isn't there."""
-    records = wanted_records(study, [run for run in study.runs if run["dataset"] == dataset])
-    return not Path("resources/datasets", dataset).exists() and not all(Path(path).exists() for path in records)
+def stop(error):
+    """End with one line. Not raised: Snakemake would put a traceback around a message that is meant to be read."""
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(1)
 
 
 try:
@@ -48,15 +55,8 @@ try:
     }
     MODELS = load_yaml(Path("config/models.yaml"), "models")
     DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
-    for dataset, entry in DATASETS.items():
-        # Only what is still to be measured needs its source: records copied from elsewhere are drawn without it, and
-        # where two folders are compared nothing is measured.
-        if not config["candidate"] and any(needs_dataset(study, dataset) for study in STUDIES.values()):
-            check_source(dataset, entry, Path("config/datasets.yaml"))
 except CotejoError as error:
-    # Not raised on: Snakemake would put a traceback around a message that is meant to be read.
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(1)
+    stop(error)
 
 # Jobs find the interpreter that runs Snakemake without activation.
 find_tools()
@@ -68,6 +68,17 @@ RUNS = {(study.results, folder_name(run)): run for study in STUDIES.values() for
 # The order of the runs within a round of repeats: drawn once, so that drift of the machine hits all runs alike.
 RANKS = {key: rank for rank, key in enumerate(drawn(RUNS))}
 
+
+# What all kinds of figure share; each kind is a file of its own.
+DRAWING = [
+    "scripts/plot_figure.py",
+    "scripts/cotejo/labels.py",
+    *sorted(
+        path.as_posix()
+        for path in Path("scripts/cotejo/figures").glob("*.py")
+        if path.stem not in (*FIGURES, "__init__", "comparison", "entries")
+    ),
+]
 
 # What turns records into rows and judges them, wherever that is done.
 JUDGING = [
@@ -104,23 +115,57 @@ def run_of(wildcards):
     return RUNS[wildcards.results, wildcards.run]
 
 
+def sheet_sources(study):
+    """The files that a study's sheet is made of; none where it says the same already.
+
+    So a changed figure, which stands in the same file as the runs, makes no table and no other figure anew.
+    """
+    sheet = Path("results", study.results, "runs.csv")
+    if sheet.exists() and sheet.read_text(encoding="utf-8") == sheet_text(study):
+        return []
+    overlay = [f"config/overlays/{config['overlay']}.yaml"] if config["overlay"] else []
+    return [f"config/studies/{study.name}.yaml", *overlay, "config/models.yaml", "config/datasets.yaml"]
+
+
+def measuring():
+    """Whether what isn't measured yet is measured first: for `all`. Any other target is made of what is there."""
+    asked = workflow.dag_settings
+    return "all" in asked.targets or not (asked.targets or asked.target_jobs)
+
+
 def records_of(results):
-    """A study's records: all that it wants of this system, and what lies there of others."""
+    """The records that a study's tables are made of, this system's first.
+
+    They are those that it wants of this system, and what lies there of others. Where nothing is to be measured they are
+    those that lie there, by absolute paths, which no rule makes; not even a record that is damaged is measured again.
+    """
     study = STUDIES[results]
-    there = Path(f"results/{study.results}/records").glob("*/*/r*.json")
+    there = of_runs(Path("results", study.results), study.lines)
+    if not measuring():
+        return [path.absolute().as_posix() for path in there]
     others = [path.as_posix() for path in there if path.parts[-3] != config["system"]]
-    return wanted_records(study, study.runs) + sorted(path for path in others if not path.endswith(".samples.csv"))
+    return wanted_records(study, study.runs) + others
+
+
+def names_of_records(results):
+    """The records by name: Snakemake alone wouldn't see that one was added which is older than the tables."""
+    there = of_runs(Path("results", results), STUDIES[results].lines)
+    return digest(sorted({Path(path).parts[-3:] for path in (*records_of(results), *there)}))
 
 
 def imported_records(results):
     """The records that a study imports, by absolute paths, which no rule makes; nothing is ever measured for them."""
     study = STUDIES[results]
-    return [path.as_posix() for folder in study.imports.values() for path in of_runs(folder, study.runs)]
+    return [path.as_posix() for folder in study.imports.values() for path in of_runs(folder, study.lines)]
 
 
 def imports_of(study):
     """A study's imported folders by name, as commands are told them."""
     return json.dumps({name: folder.as_posix() for name, folder in study.imports.items()})
+
+
+# What a figure is written as: what config.yaml asks for, and always .svg, which the report shows.
+FIGURE_FORMATS = list(dict.fromkeys(["svg", *config["figures"]["formats"]]))
 
 
 def figure_of(wildcards):
@@ -134,8 +179,52 @@ def figures_of(*results):
         f"results/{name}/figures/{entry['name']}.{ending}"
         for name in results
         for entry in STUDIES[name].figures
-        for ending in ("svg", "png")
+        for ending in FIGURE_FORMATS
     ]
+
+
+def published_of(study):
+    """The file of published rows that a study names, from the checkout on; empty where it names none."""
+    return f"config/published/{study.published.name}" if study.published else ""
+
+
+def comparisons_of(*results):
+    """The tables that set what was measured beside what was published, of those given studies that name it."""
+    return [f"results/{name}/comparison.csv" for name in results if STUDIES[name].published]
+
+
+def machines_of(published):
+    """What figures call the systems of a file of published rows, by their ids, as JSON."""
+    with Path(published).open(newline="", encoding="utf-8") as stream:
+        systems = dict.fromkeys(row["system"] for row in csv.DictReader(stream))
+    paths = {system: Path("config/systems", f"{system}.yaml") for system in systems}
+    return json.dumps(
+        {system: machine_label(load_yaml(path, "system")) for system, path in paths.items() if path.exists()}
+    )
+
+
+def drawn_beside(entry, study, results=""):
+    """What a figure draws beside the summary, by its kind's INPUTS: only what was published unless results are given."""
+    places = {"published": published_of(study), "logs": "config/published"}
+    if results:
+        tables = {name: f"{results}/{name}.csv" for name in ("distributions", "cost")}
+        places |= {"records": results, **tables}
+    return {name: places[name] for name in getattr(kind_of(entry["kind"]), "INPUTS", ()) if places.get(name)}
+
+
+def figure_flags(entry, study, results=""):
+    """The flags that tell plot_figure what a figure draws beside the summary."""
+    beside = drawn_beside(entry, study, results)
+    flags = [part for name, place in beside.items() for part in (f"--{name}", place)]
+    return [*flags, "--machines", machines_of(beside["published"])] if "published" in beside else flags
+
+
+def figure_files(entry, study, results=""):
+    """The files that a figure follows because it draws them; it follows telemetry through the summary."""
+    beside = drawn_beside(entry, study, results)
+    logs = [f"{beside['logs']}/{log['file']}" for log in entry.get("logs", [])] if "logs" in beside else []
+    code = ["scripts/cotejo/cost_pairs.py"] if "cost" in beside else []  # cost.csv itself follows the rest
+    return logs + code + [place for name, place in beside.items() if place.endswith(".csv")]
 
 
 def exporting_code(form):
@@ -166,10 +255,23 @@ def served_inputs(*of):
     return lambda wildcards: [*artefacts(run_of(wildcards)), *stacks_of(run_of(wildcards), *of)]
 
 
+@cache
+def check_measurable(results, run):
+    """Stop unless a run can be measured: what only measuring needs, and drawing records from elsewhere doesn't."""
+    study, run = STUDIES[results], RUNS[results, run]
+    try:
+        check_cores(study, run)
+        if not Path(dataset_folder(run)).exists():
+            check_source(run["dataset"], DATASETS[run["dataset"]], Path("config/datasets.yaml"))
+    except CotejoError as error:
+        stop(error)
+
+
 def measured_inputs(wildcards):
     """What a run is measured from; nothing where its record is whole, because nothing makes a fact stale."""
     if all(Path(path.format(**dict(wildcards.items()))).exists() for path in (RECORD, SAMPLES, TELEMETRY)):
         return []
+    check_measurable(wildcards.results, wildcards.run)
     run = run_of(wildcards)
     if "server" not in run:
         return artefacts(run)
@@ -197,7 +299,8 @@ def measuring_priority(wildcards):
 def reported(wildcards):
     """What the report says of the study itself."""
     study = study_of(wildcards)
-    return {key: getattr(study, key) for key in ("title", "question", "overlay", "figures")}
+    told = {key: getattr(study, key) for key in ("title", "question", "overlay", "figures")}
+    return told | {"tolerance_percent": config["published"]["tolerance_percent"]}
 
 
 def command_of(wildcards):
@@ -210,11 +313,20 @@ def command_of(wildcards):
 def compared_folder(key):
     """The folder given for one side of a comparison; load_config has checked it, unless none is given."""
     if not config[key]:
-        # Not raised, for the reason above: the message is meant to be read.
-        print(
-            f"error: config/config.yaml or --config: {key}: '': a comparison needs two folders. "
-            "Add --config baseline=results/<study> candidate=<folder>",
-            file=sys.stderr,
+        stop(
+            f"config/config.yaml or --config: {key}: '': a comparison needs two folders. "
+            "Add --config baseline=results/<study> candidate=<folder>"
         )
-        sys.exit(1)
     return Path(config[key])
+
+
+@cache
+def published_sources():
+    """What the page is made from, checked: a wrong file stops here, with one line, before any job."""
+    # Only here, for it imports what no other target needs.
+    from cotejo.published.analysis import sources
+
+    try:
+        return sources(Path("config"))
+    except CotejoError as error:
+        stop(error)

@@ -22,13 +22,13 @@ from cotejo.command import ROOT, run
 from cotejo.errors import CotejoError
 from cotejo.files import digest, read_json, replacing, sha256_of, write_json
 from cotejo.repairs import repair, repair_files
+from cotejo.stacks import STAMP
 from cotejo.torch_build import WHEEL, TorchBuild, choose, find_links, wheel_of
 from cotejo.uv import base_python, find_uv, uv_environment
 
 ENVS = ROOT / "envs"
 OVERRIDES, CPU_OVERRIDES = ENVS / "overrides.txt", ENVS / "overrides-cpu.txt"
 SHIM = ENVS / "torchvision_cpu.py"
-STAMP = ".cotejo-stamp.json"
 NEEDED_GIB = {False: 3.5, True: 10.0}  # on disk, without and with CUDA
 NEEDED_GIB_WITHOUT_TORCH = 0.5
 COMPILED_FOR_PYPI = ("vllm",)  # their CUDA code runs with PyPI's own build of torch alone
@@ -44,7 +44,10 @@ def create(name: str, prefix: Path, environment: Mapping[str, str]) -> None:
     wanted = identity(lock, prefix)
     pins = pinned(lock)
     asked = (environment.get("UV_TORCH_BACKEND") or stamp.get("torch")) if "torch" in pins else None
+    from_lock = {"lock": lock.name, "lock_sha256": sha256_of(lock)}  # which records repeat
     if stamp.get("identity") == wanted and stamp.get("torch") == asked and (prefix / "bin" / "python").exists():
+        if not from_lock.items() <= stamp.items():
+            write_json(prefix / STAMP, stamp | from_lock)
         return
     build = choose(pins["torch"], environment, stamp.get("torch")) if "torch" in pins else None
     print(f"creating {prefix} from {lock.relative_to(ROOT)}: some minutes the first time", flush=True)
@@ -56,7 +59,7 @@ def create(name: str, prefix: Path, environment: Mapping[str, str]) -> None:
             raise CotejoError(failure(command, prefix, build))
     mend_torchvision(prefix)
     repair(lock.stem, prefix)
-    write_json(prefix / STAMP, {"identity": wanted, "torch": build.backend if build is not None else None})
+    write_json(prefix / STAMP, {"identity": wanted, "torch": build.backend if build is not None else None, **from_lock})
 
 
 def lock_file(name: str) -> Path:

@@ -2,12 +2,13 @@
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from cotejo import clients, figures, servers, tasks
+from cotejo import backends, clients, figures, servers, tasks
 from cotejo.command import ROOT, run
+from cotejo.figures.options import COMMON
 from cotejo.files import replacing
 from cotejo.schema import schema_of
 from cotejo.serving_settings import DEFAULTS
@@ -31,7 +32,7 @@ Everything that is measured is said in YAML, below this folder. Each file is che
 | `datasets.yaml` | the data sets: the shipped ones, and your own |
 
 A setting is looked for in this order, and the last one found counts: its default, the study's `defaults`, the block of
-`runs`, the overlay's `set`.
+`runs`, the overlay's `set`, the overlay's `instead`.
 """
 
 SECTIONS = ("config", "study", "run", "overlay", "system", "models", "datasets", "record")
@@ -52,8 +53,13 @@ Clients that send one request over and over could be answered from a cache: thei
 
 {table}"""
 
-# What gives options to runs.
-REGISTRIES = ((tasks.TASKS, tasks.task), (servers.SERVERS, servers.server), (clients.CLIENTS, clients.client))
+# What gives options to runs: names, and a function from one to its options.
+REGISTRIES: tuple[tuple[Iterable[str], Callable[[str], dict[str, Any]]], ...] = (
+    (tasks.TASKS, tasks.options),
+    (backends.BACKENDS, backends.options_of),
+    (servers.SERVERS, lambda name: servers.server(name).OPTIONS),
+    (clients.CLIENTS, lambda name: clients.client(name).OPTIONS),
+)
 
 
 def reference() -> str:
@@ -72,11 +78,11 @@ def reference() -> str:
 
 
 def with_option_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a run with the defaults that tasks, servers and clients give their own options."""
+    """The schema of a run with the defaults that tasks, backends, servers and clients give their own options."""
     options = dict(DEFAULTS)
-    for registry, module in REGISTRIES:
+    for registry, options_of in REGISTRIES:
         for name in registry:
-            options |= module(name).OPTIONS
+            options |= options_of(name)
     properties = {
         key: rule | ({"default": options[key]} if key in options else {}) for key, rule in schema["properties"].items()
     }
@@ -84,12 +90,13 @@ def with_option_defaults(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def figure_sections() -> list[str]:
-    """One section for each kind of figure."""
-    sections = ["### Kinds of figure\n"]
+    """What every kind of figure takes, and one section for each kind with what only it takes."""
+    sections = [f"### Kinds of figure\n\nEvery kind takes these:\n\n{table({'properties': COMMON})}"]
     for name in figures.FIGURES:
         kind = figures.figure(name)
+        own = {key: rule for key, rule in kind.OPTIONS.items() if key not in COMMON}
         required = list(getattr(kind, "REQUIRED", ()))
-        sections.append(f"#### `{name}`\n\n{kind.TITLE}\n\n{table({'properties': kind.OPTIONS, 'required': required})}")
+        sections.append(f"#### `{name}`\n\n{kind.TITLE}\n\n{table({'properties': own, 'required': required})}")
     return sections
 
 

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from cotejo import record
 from cotejo.command import run
+from cotejo.cost_table import read_cost
 from cotejo.files import read_json, replacing
+from cotejo.report.beside import beside
 from cotejo.report.content import content
-from cotejo.report.page import data_uri, page
+from cotejo.report.cost import cost
+from cotejo.report.page import data_uri, page, words_of
+from cotejo.standing import read_standings
 from cotejo.summary import read_sheet, read_summary
 from cotejo.verdict_table import read_verdicts
 
@@ -20,7 +24,8 @@ def main() -> None:
         "--study",
         required=True,
         type=json.loads,
-        help="JSON with the study's title, question, figures, and the title of the overlay on it, or empty",
+        help="JSON with the study's title, question, figures, the title of the overlay on it, or empty, and the "
+        "tolerance_percent of a reproduced value",
     )
     parser.add_argument("--summary", required=True, type=Path, help="the study's summary.csv")
     parser.add_argument("--verdicts", required=True, type=Path, help="the study's verdicts.csv")
@@ -33,8 +38,10 @@ def main() -> None:
         help="folders of the same kind made elsewhere, by the import's name, as JSON (default: none)",
     )
     parser.add_argument(
-        "--figures", type=Path, nargs="*", default=[], help="an image (.svg or .png) for each figure, named after it"
+        "--figures", type=Path, nargs="*", default=[], help="an .svg file for each figure, named after it"
     )
+    parser.add_argument("--comparison", type=Path, help="the study's comparison.csv, where it names what was published")
+    parser.add_argument("--cost", type=Path, help="the study's cost.csv (default: nothing is said of costs)")
     parser.add_argument("--command", required=True, help="the command that makes these results again")
     parser.add_argument("--output", required=True, type=Path, help="the report to write, an .html file")
     arguments = parser.parse_args()
@@ -50,11 +57,16 @@ def main() -> None:
         for origin, folder in folders.items()
         for path in record.of_runs(folder, runs)
     }
-    verdicts = read_verdicts(arguments.verdicts)
+    verdicts, compared = read_verdicts(arguments.verdicts), arguments.comparison
     text = page(
         {
             **content(arguments.study, read_summary(arguments.summary), verdicts, records),
             "images": {path.stem: data_uri(path) for path in arguments.figures},
+            "words": {path.stem: words_of(path) for path in arguments.figures},
+            "beside": beside(read_standings(compared), arguments.study["tolerance_percent"]) if compared else None,
+            "comparison": from_report(compared) if compared else "",
+            "cost": cost(read_cost(arguments.cost)) if arguments.cost else None,
+            "cost_table": from_report(arguments.cost) if arguments.cost else "",
             "command": arguments.command,
             "summary": from_report(arguments.summary),
             "sheet": from_report(arguments.sheet),

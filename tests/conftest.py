@@ -28,18 +28,20 @@ class Project:
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120)
 
     def jobs(self, *arguments: str) -> dict[str, int]:
-        """How many jobs of each rule Snakemake would run, `all` left out; empty where there is nothing to be done."""
+        """How many jobs of each rule Snakemake would run, targets left out; empty where there is nothing to be done."""
         done = self.snakemake(*arguments, "-n", "--quiet", "rules")
         assert done.returncode == 0, done.stdout + done.stderr
         counts = re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE)
-        return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
+        return {rule: int(count) for rule, count in counts if rule not in ("all", "plots", "total")}
 
     def refusal(self, *arguments: str) -> str:
         """The one message that Snakemake stops with before any job; Snakemake's own notices are left out."""
         done = self.snakemake(*arguments)
         assert done.returncode == 1, done.stdout + done.stderr
         notices = ("Using workflow specific profile", "Config file ")
-        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(notices)]
+        # What only measuring needs is checked once Snakemake knows what it is to do, and has said so.
+        said = done.stderr.split("Building DAG of jobs...\n")[-1]
+        lines = [line for line in said.splitlines() if line.strip() and not line.startswith(notices)]
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("error: ")
         return lines[0]
@@ -54,7 +56,8 @@ class Project:
             for repeat in range(1, run["repeats"] + 1):
                 beside = [folder / f"r{repeat}.{name}.csv" for name in ("samples", "telemetry")]
                 files += [*beside, folder / f"r{repeat}.json"]
-        files += [results / f"{table}.csv" for table in ("summary", "verdicts", "distributions")]
+        files += [results / f"{table}.csv" for table in ("summary", "verdicts", "distributions", "cost")]
+        files += [results / "comparison.csv"] if loaded.published else []
         files += [results / "figures" / f"{entry['name']}.{end}" for entry in loaded.figures for end in ("svg", "png")]
         files.append(results / "report.html")
         for age, path in enumerate(files):

@@ -56,9 +56,10 @@ def _place(folder: Path, cpu: int, node: int) -> Place:
     )
 
 
-def uniform(cpus: int) -> tuple[set[int], Topology]:
-    """The mask and topology of a machine known only by its number of CPUs: that many cores on one node."""
-    return set(range(cpus)), {cpu: Place(core=cpu, node=0, socket=0) for cpu in range(cpus)}
+def uniform(cpus: int, sockets: int = 1) -> tuple[set[int], Topology]:
+    """The mask and topology of a machine known only by its numbers: that many cores, a NUMA node for each socket."""
+    nodes = {cpu: cpu * sockets // cpus for cpu in range(cpus)}
+    return set(nodes), {cpu: Place(core=cpu, node=node, socket=node) for cpu, node in nodes.items()}
 
 
 def resolve(cores: int | str, mask: Collection[int], topology: Topology) -> list[int]:

@@ -229,6 +229,7 @@ def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         # A server's programs are not in the lock file; a run in process has no such key.
         **({"server": {key: server[key] for key in ("version", "environment", "image")}} if server else {}),
+        **_stack_locks(record),
         "system": record["system"],
         "cpu": environment["machine"]["cpu"],
         "gpus": _each(gpu["name"] for gpu in environment["gpus"]),
@@ -238,6 +239,14 @@ def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
         "export": record["export"]["digest"] if record["export"] else None,
         "code": record["code_digest"],
     }
+
+
+def _stack_locks(record: Mapping[str, Any]) -> dict[str, str]:
+    """The lock files of the server's and the client's environments; none of those that have none of their own, nor of
+    records that are too old to tell.
+    """
+    told = {part: (record[part] or {}).get("lock_sha256") for part in ("server", "client")}
+    return {f"{part}_lock": lock for part, lock in told.items() if lock}
 
 
 def _each(values: Iterable[str | None]) -> list[str]:

@@ -10,10 +10,8 @@ from cotejo.labels import HERE
 from cotejo.schema import shown
 
 
-def load_imports(
-    entries: Sequence[Mapping[str, str]], runs: Sequence[Mapping[str, Any]], study: Path, root: Path
-) -> dict[str, Path]:
-    """The imported folders, absolute, by the import's name, once each is there and holds a record of one of the runs.
+def import_folders(entries: Sequence[Mapping[str, str]], study: Path, root: Path) -> dict[str, Path]:
+    """The imported folders, absolute, by the import's name, once each is there and holds records.
 
     `entries` are the study's `imports:`, `study` is its file, and relative folders count from the checkout `root`.
     CotejoError naming file, key, value and remedy where one is wrong.
@@ -41,13 +39,21 @@ def load_imports(
         if folder.is_relative_to((root / "results").resolve()):
             # `make retry` deletes failed records there, and measuring writes there.
             raise wrong(index, "folder", "lies among this checkout's own results. Move it elsewhere")
-        paths = record.find(folder)
-        if not paths:
+        if not record.find(folder):
             raise wrong(index, "folder", "holds no records. Name a results/<study> folder, which has records/ in it")
-        if not record.of_runs(folder, runs):
-            raise wrong(index, "folder", f"{len(paths)} records, none of a run of this study. {_nearest(paths, runs)}")
         found[name] = folder
     return found
+
+
+def check_imports(folders: Mapping[str, Path], runs: Sequence[Mapping[str, Any]], study: Path) -> None:
+    """CotejoError unless each imported folder holds a record of one of the runs."""
+    for index, folder in enumerate(folders.values()):
+        if not record.of_runs(folder, runs):
+            paths = record.find(folder)
+            raise CotejoError(
+                f"{shown(study)}: imports[{index}].folder: {folder}: {len(paths)} records, none of a run of this "
+                f"study. {_nearest(paths, runs)}"
+            )
 
 
 def _nearest(paths: Sequence[Path], runs: Sequence[Mapping[str, Any]]) -> str:

@@ -2,12 +2,16 @@
 
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 # Names that don't read well as `metric_label` would spell them out.
 _METRICS = {
     "tokens_per_s": "Throughput",
     "frames_per_s": "Throughput",
     "requests_per_s": "Throughput",
+    "inferences_per_s": "Throughput",
+    "pass_s": "One pass over the data set",
     "total_tokens_per_s": "Throughput, prompts included",
     "characters_per_s": "Throughput",
     "goodput_per_s": "Goodput",
@@ -19,6 +23,11 @@ _METRICS = {
     "client_cpu_cores": "CPU cores used, client",
     "real_time_factor": "Real-time factor",
     "cpu_cores": "CPU cores used",
+    "train_s": "Training time",
+    "steps_per_s": "Steps",
+    "samples_per_s": "Throughput",
+    "loss_start": "Loss at the start",
+    "loss_end": "Loss at the end",
     "rss_peak_mib": "Peak memory, resident",
     "pss_peak_mib": "Peak memory, proportional share",
     "gpu_memory_peak_mib": "Peak memory, GPU",
@@ -38,14 +47,26 @@ _MARKS = {
     "taskset": "pinned by taskset, which leaves memory where it falls",
     "stand-in": "a stand-in that imitates the server, not the server itself",
     "identical-inputs": "identical inputs (one request over and over, which caches could answer)",
+    "synthetic-data": "a made-up data set",
+    "cut-short": "a training cut short by max_steps",
 }
 
-_LOADS = {"closed": "closed loop", "open": "open loop", "": "single stream"}
+_LOADS = {
+    "closed": "closed loop", "open": "open loop", "offline": "all at once", "single-stream": "single stream",
+    "": "single stream",
+}  # fmt: skip
+# What documents measured with, that is no client of ours.
+_CLIENTS = {"in-process": "in\u00a0process", "document": "the\u00a0document's own client", "trainer": ""}
+_SPLITS = {"zero1": "ZeRO-1", "zero3-offload": "ZeRO-3 offload"}
 _LEVEL = re.compile(r"(concurrency|rate)-([0-9.]+)")
+
+TIMES = "\u00d7"
 
 # What stands beside the names of imports: no import may have it.
 HERE = "here"
 
+_COUNTED = {"total_tokens": "tokens", "goodput": "requests"}
+_UNITS = {"mib": "MiB", "percent": "%"}
 _UNIT_ENDINGS = re.compile(r"_(ms|s|mib|per_s|percent)$")
 
 
@@ -54,12 +75,23 @@ def metric_label(name: str) -> str:
     if name in _METRICS:
         return _METRICS[name]
     words = _UNIT_ENDINGS.sub("", name)
+    words = re.sub(r"_mean(?=_|$)", ", mean", words)
+    words = re.sub(r"^gpu(\d+)_memory_allocated_peak", r"Peak memory, tensors on GPU \1", words)
     words = re.sub(r"_p50(?=_|$)", ", median", words)
     words = re.sub(r"_p(\d+)(?=_|$)", r", p\1", words)
     for short, words_for in _WORDS.items():
         words = re.sub(rf"\b{short}\b", words_for, words)
     words = words.replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def unit_label(name: str) -> str:
+    """The unit of a metric, by its name: `characters_p10_per_s` is in characters/s, `latency_p50_ms` in ms."""
+    if name.endswith("_per_s"):
+        counted = re.sub(r"_(mean|p\d+)$", "", name.removesuffix("_per_s"))
+        return f"{_COUNTED.get(counted, counted)}/s"
+    unit = _UNIT_ENDINGS.search(name)
+    return _UNITS.get(unit[1], unit[1]) if unit else ""
 
 
 def axis_label(name: str, unit: str, better: str) -> str:
@@ -74,9 +106,13 @@ def value_label(column: str, value: str) -> str:
     if column == "origin":
         return f"from {value}" if value else ""
     if column == "client":
-        return f"client\u00a0{value}" if value else ""
+        return _CLIENTS.get(value, f"client\u00a0{value}" if value else "")
     if column == "load":
         return load_label(value) if value else ""
+    if column == "accelerators":
+        return accelerators_label(value)
+    if column == "split":
+        return _SPLITS.get(value, value.replace("_", " "))
     if column == "inputs":
         return f"{value}\u00a0inputs"
     if column == "level":
@@ -88,6 +124,13 @@ def value_label(column: str, value: str) -> str:
     if value == "all" or value.isdigit():
         return f"{value}\u00a0cores"
     return value if value.startswith("node") else f"cores\u00a0{value}"
+
+
+def accelerators_label(count: str) -> str:
+    """A number of GPUs in words: "0" is the CPU."""
+    if count in ("", "0"):
+        return "CPU" if count else ""
+    return f"{count}\u00a0GPU{'s' if count != '1' else ''}"
 
 
 def load_label(load: str) -> str:
@@ -106,6 +149,14 @@ def level_label(level: str) -> str:
 def mark_label(mark: str) -> str:
     """A record's mark in words."""
     return _MARKS.get(mark, mark)
+
+
+def machine_label(system: Mapping[str, Any]) -> str:
+    """A file of config/systems in a few words: its name, and its GPUs unless the name tells of them."""
+    model = system.get("gpu", "").removeprefix("NVIDIA ")
+    if not model or model in system["name"]:
+        return str(system["name"])
+    return f"{system['name']}, {system.get('gpus', 1)}\u00a0{TIMES}\u00a0{model}"
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ from cotejo import affinity
 from cotejo.affinity import Watch
 from cotejo.apis import api as api_module
 from cotejo.apis.ask import ask
-from cotejo.apis.interface import AnswerError, Item
+from cotejo.apis.interface import AnswerError, Item, asked
 from cotejo.artefact import EXPORT, MODEL, Failure, corruption, gate_failure
 from cotejo.child import aside, nothing_left
 from cotejo.errors import CotejoError, last_line
@@ -97,11 +97,12 @@ def _launched(
                 answer = _answer(session, run, item)
     except ServingError as error:
         return error.failure
-    failure = left_behind(session) or lost_pin(watch)
+    failure = left_behind(session.left) or lost_pin(watch)
     if failure or module.STAND_IN or not getattr(module, "comparable", lambda run: True)(run):
         return failure
+    tokens = asked(item, run).get("new_tokens", 0)
     golden = isolated(
-        checked, run["api"], run["architecture"], item, answer, inputs.model_folder, run.get("new_tokens", 0), bound,
+        checked, run["api"], run["architecture"], item, answer, inputs.model_folder, tokens, bound,
         scratch=scratch, reason="golden",
     )  # fmt: skip
     if isinstance(golden, Failure):

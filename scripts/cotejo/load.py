@@ -6,13 +6,14 @@ from typing import Any
 
 from cotejo.errors import CotejoError
 
-LOADS = ("closed", "open")
+LOADS = ("closed", "open", "offline", "single-stream")
 ARRIVALS = ("poisson", "constant")
 
 
 @dataclass(frozen=True)
 class LoadLevel:
-    """One level of load: so many requests at once (closed), or so many a second (open)."""
+    """One level of load: so many requests at once (closed), so many a second (open), all at once (offline), or one
+    after another (single-stream)."""
 
     name: str
     load: str
@@ -25,6 +26,10 @@ def levels_of(run: Mapping[str, Any]) -> list[LoadLevel]:
     """The load levels of a run that has a server, lowest first; CotejoError where a range runs backwards."""
     if run["load"] == "closed":
         return [LoadLevel(f"concurrency-{n}", "closed", concurrency=n) for n in concurrencies(run["concurrency"])]
+    if run["load"] == "single-stream":
+        return [LoadLevel("single-stream", "single-stream", concurrency=1)]
+    if run["load"] == "offline":
+        return [LoadLevel("offline", "offline")]
     rates = sorted({float(text) for text in str(run["rate_rps"]).split(",")})
     return [LoadLevel(f"rate-{rate:g}", "open", rate_rps=rate, arrival=run["arrival"]) for rate in rates]
 

@@ -16,6 +16,7 @@ from cotejo.errors import OUT_OF_MEMORY
 from cotejo.files import read_json, write_json
 from cotejo.record import count_rows
 from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
+from cotejo.session import devices
 from cotejo.telemetry.beside import sampling
 
 WORKER = ("-m", "cotejo.worker")
@@ -57,8 +58,10 @@ def _measured(inputs: Inputs, watch: Watch, folder: Path, *, log: Path, worker: 
     telemetry = folder / "telemetry.csv"
     before = quiet.look(watch.expected)
     timeout_s = inputs.run["timeout_s"]
+    environment = child_environment(threads, SCRIPTS)
+    environment |= devices(inputs.run, environment)
     with sampling(watch.expected, telemetry) as finish:
-        ending = run_child(pin, command, child_environment(threads, SCRIPTS), watch, timeout_s, log, finish)
+        ending = run_child(pin, command, environment, watch, timeout_s, log, finish)
     looks = {"before": before, "after": quiet.look(watch.expected)}
     report = folder / "worker.json"
     said = read_json(report) if report.is_file() and not ending.timed_out and ending.exit_code == 0 else None

@@ -15,6 +15,7 @@ from cotejo.artefact import EXPORT, MODEL, Failure, corruption
 from cotejo.child import Ending, aside, nothing_left
 from cotejo.clients import client as client_module
 from cotejo.clients.calibration import calibrate
+from cotejo.engine import brings_engine, sweep_engine
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, sha256_of
 from cotejo.load import LoadLevel
@@ -24,6 +25,7 @@ from cotejo.servers import server as server_module
 from cotejo.servers.interface import Endpoint
 from cotejo.serving import Driving, Serving, job_of, launch_failure, prepared_files
 from cotejo.session import ServingError, Session, Setting, client_cpus, serving
+from cotejo.stacks import lock_sha256
 from cotejo.sweep import Client, Sweep, sweep
 from cotejo.telemetry.beside import sampling
 
@@ -69,6 +71,7 @@ class Measurement:
         client, setting = self._client(watch, folder / "clients"), self._setting(watch)
         job = job_of(inputs, self.given, len(watch.expected), folder / "server")
         telemetry, deadline_s = folder / "telemetry.csv", time.monotonic() + run["timeout_s"]
+        server = server_module(run["server"])
         session: Session | None = None
         done, calibration = Sweep(), None
         command: Sequence[str] = ()
@@ -80,16 +83,21 @@ class Measurement:
                 nothing_left(),
                 aside(watch.expected | client.setting.watch.expected),
             ):
-                with serving(server_module(run["server"]), job, setting, keyed=client.module.KEY) as session:
-                    done = sweep(session, server_module(run["server"]), client, deadline_s)
-                    finish()
-                calibration = None if done.failure else calibrated(client, setting)
+                if brings_engine(client.module):
+                    done = sweep_engine(server, job, client, setting, deadline_s, finish)
+                    command, ending = done.command, done.ending
+                else:
+                    with serving(server, job, setting, keyed=client.module.KEY) as session:
+                        done = sweep(session, server, client, deadline_s)
+                        finish()
+                    calibration = None if done.failure else calibrated(client, setting)
         except ServingError as error:
             done.failure, command, ending = error.failure, error.command, error.ending
         if session:
-            command, ending = session.command, session.child.end()
+            command, ending, done.left = session.command, session.child.end(), session.left
         looks = {"before": before, "after": quiet.look(watch.expected)}
-        failure = done.failure or (session and left_behind(session)) or lost_pin(watch)
+        left = [*done.left, *quiet.gpu_memory_kept(before, looks["after"])]
+        failure = done.failure or left_behind(left) or lost_pin(watch)
         failure = failure or lost_pin(client.setting.watch)
         samples = None
         if done.levels:
@@ -104,11 +112,13 @@ class Measurement:
 
     def _client(self, watch: Watch, scratch: Path) -> Client:
         inputs, run = self.inputs, self.inputs.run
-        cpus = client_cpus(run["client_cores"], watch.expected)
+        module, setting = client_module(run["client"]), self._setting(watch)
+        if not brings_engine(module):
+            cpus = client_cpus(run["client_cores"], watch.expected)
+            setting = Setting(affinity.pin_command(cpus), Watch(cpus), self.log)
         return Client(
-            client_module(run["client"]), run, run["api"], inputs.dataset_folder.absolute(),
-            inputs.model_folder.absolute(), self.driving.python.absolute(),
-            Setting(affinity.pin_command(cpus), Watch(cpus), self.log), scratch,
+            module, run, run["api"], inputs.dataset_folder.absolute(), inputs.model_folder.absolute(),
+            self.driving.python.absolute(), setting, scratch,
         )  # fmt: skip
 
     def _outcome(
@@ -120,19 +130,23 @@ class Measurement:
         done: Sweep,
         calibration: dict[str, float | None] | None = None,
     ) -> Outcome:
-        clients = client.setting.watch.expected
+        clients, engine = client.setting.watch.expected, brings_engine(client.module)
+        shared = not engine and bool(clients & watch.expected)
+        server = server_facts(self.inputs.run, self.given, self.driving.launch, session, bool(client.module.KEY))
         return Outcome(
             failure,
             watch,
-            said=said(self.inputs.run, session, done) if session else None,
-            clients_aside=not clients & watch.expected,
-            server=server_facts(self.inputs.run, self.given, self.driving.launch, session, bool(client.module.KEY)),
+            said=said(self.inputs.run, server["version"], session, done) if session or done.levels else None,
+            clients_aside=not shared,
+            server=server,
             client={
                 "name": self.inputs.run["client"],
-                "version": done.version,
+                "version": server["version"] if engine else done.version,
                 "command": done.command,
                 "cpus": sorted(clients),
-                "shared_cores": bool(clients & watch.expected),
+                "shared_cores": shared,
+                "engine": engine,
+                "lock_sha256": server["lock_sha256"] if engine else lock_sha256(self.driving.python),
                 "calibration": calibration,
             },
         )
@@ -154,9 +168,9 @@ def calibrated(driver: Client, server: Setting) -> dict[str, float | None] | Non
         return None
 
 
-def left_behind(session: Session) -> Failure | None:
-    """What stopping the server didn't bring back."""
-    return Failure("leftovers", "after the server was stopped: " + "; ".join(session.left)) if session.left else None
+def left_behind(left: Sequence[str]) -> Failure | None:
+    """What stopping the server didn't bring back, by the sentences that tell it."""
+    return Failure("leftovers", "after the server was stopped: " + "; ".join(left)) if left else None
 
 
 def sample_columns(client: ModuleType, name: str) -> list[str]:
@@ -164,15 +178,15 @@ def sample_columns(client: ModuleType, name: str) -> list[str]:
     return list(dict.fromkeys([*api(name).COLUMNS, *client.COLUMNS]))
 
 
-def said(run: dict[str, Any], session: Session, done: Sweep) -> dict[str, Any]:
-    """What server and client told, as a measured process in its own words."""
+def said(run: dict[str, Any], version: str | None, session: Session | None, done: Sweep) -> dict[str, Any]:
+    """What server and client told, as a measured process in its own words; no session where there was no server."""
     pairs = zip(done.levels, done.counted, strict=True)
     return {
         "levels": [{**level.summary(), "server": counted} for level, counted in pairs],
-        "runtime": dict(session.identity.facts),
-        "versions": {run["server"]: session.identity.version},
+        "runtime": dict(session.identity.facts) if session else {},
+        "versions": {run["server"]: version},
         "modules": [],
-        "load_s": session.ready_s,
+        "load_s": session.ready_s if session else None,
         "peak_rss_mib": done.peak_rss_mib,
     }
 
@@ -189,6 +203,7 @@ def server_facts(
         "command": session.command if session else [],
         "environment": server.STACK,
         "image": given.image,
+        "lock_sha256": None if given.image else lock_sha256(given.python),
         "stand_in": server.STAND_IN,
         "key": keyed and server.KEY is not None,
         "ready_s": session.ready_s if session else None,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, environment, lock, ownership
+from cotejo import affinity, environment, lock, ownership, stand_in
 from cotejo.affinity import Watch
 from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, gate_failure, manifest
 from cotejo.child import Ending
@@ -141,7 +141,7 @@ def describe(inputs: Inputs) -> dict[str, Any]:
         "dataset": {
             "digest": sha256_of(inputs.dataset_folder / DATASET),
             "kind": dataset["kind"],
-            "items": len(dataset["items"]),
+            "items": sum(item.get("pairs", 1) for item in dataset["items"]),
         },
     }
 
@@ -182,6 +182,8 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
         "taskset": mechanism == "taskset",
         "stand-in": bool(outcome.server and outcome.server["stand_in"]),
         "identical-inputs": any(level["inputs"] == "identical" for level in said["levels"]),
+        "synthetic-data": read_json(inputs.dataset_folder / DATASET).get("synthetic", False),
+        "cut-short": any(level["ended_by"] == "max-steps" for level in said["levels"]),
     }
     return {
         "schema_version": SCHEMA_VERSION,
@@ -212,7 +214,7 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
         "runtime": said["runtime"],
         "versions": said["versions"],
         **described,
-        "marks": [mark for mark, applies in marks.items() if applies],
+        "marks": [*(mark for mark, applies in marks.items() if applies), *stand_in.phrases(run)],
         "code_digest": ast_digest(modules),
         "git_revision": environment.git_revision(),
     }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cotejo import servers, tasks
+from cotejo import backends, servers, tasks
 from cotejo.schema import schema_of
 from cotejo.serving_settings import DEFAULTS, options_of
 
@@ -16,7 +16,7 @@ SERVED_PARTS = (*PARTS, "server", "client", "concurrency", "rate_rps")
 LEFT_OUT = (
     "weights", "scale", "duration_s", "warmup_s", "timeout_s", "ready_timeout_s", "repeats", "seed",
     "stop_width", "stop_percentile", "stop_least_s", "limit_ttft_ms", "limit_tpot_ms", "limit_latency_ms",
-    "load",
+    "load", "passes",
 )  # fmt: skip
 
 
@@ -24,7 +24,8 @@ def run_id(run: Mapping[str, Any]) -> str:
     """A readable id that depends on the run alone: its block, its main settings, and others where not the default."""
     properties = schema_of("run")["properties"]
     usual = {key: rule["default"] for key, rule in properties.items() if "default" in rule}
-    usual |= tasks.task(run["task"]).OPTIONS
+    usual |= {"accelerators": int(run["device"] != "cpu"), "split": None, **dict.fromkeys(backends.options())}
+    usual |= tasks.options(run["task"])
     parts: tuple[str, ...] = PARTS
     if "server" in run:
         usual |= DEFAULTS | options_of(run)
@@ -44,6 +45,8 @@ def _label(key: str, value: Any) -> str:
             return f"closed{value}".replace(",", ".")
         case "rate_rps":
             return f"open{value:g}" if isinstance(value, float) else f"open{value.replace(',', '-')}"
+    if value is None:
+        return f"{key.replace('_', '')}-null"
     if isinstance(value, str):
         return re.sub(r"[^A-Za-z0-9._-]+", "-", value)
     return f"{key.replace('_', '')}{value}"

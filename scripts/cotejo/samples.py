@@ -37,12 +37,12 @@ class Level:
     duration_s: float = 0.0
     samples: list[Sample] = field(default_factory=list)
     concurrency: int | None = None  # requests under way at any time; None where their number isn't fixed
-    ended_by: str = "duration"  # or "interval": cotejo.stopping
+    ended_by: str = "duration"  # or "interval", "passes": cotejo.stopping; of a training "epochs", "max-steps"
     stopping: dict[str, Any] | None = None  # what its last look saw in this process alone: no result's interval
     load: str = "single-stream"  # or "closed", "open": cotejo.load
     rate_rps: float | None = None  # of an open load, as asked
     inputs: str = "unique"  # or "identical": one request over and over, which a cache could answer
-    reported: dict[str, float] = field(default_factory=dict)  # {metric in our names and units: what the client says}
+    reported: dict[str, float] = field(default_factory=dict)  # {metric in our names and units: what no sample tells}
     requests: int | None = None  # as the client counted them, failed ones included, where it gives no samples
     failed_requests: int | None = None
 
@@ -70,13 +70,14 @@ def one_after_another(
     """Send requests one after another (single-stream), in seeded order, until warm-up and level are over.
 
     The level is over after the run's duration, or once the time of a request that succeeded, from when it was due until
-    it was done, is known as narrowly as the run's stop_width asks (cotejo.stopping.Stopping).
+    it was done, is known as narrowly as the run's stop_width asks (cotejo.stopping.Stopping). One with `passes` is over
+    once each request was sent so many times.
 
     `perform` does what a request asks and returns its sample's own columns, `first_token_s` as an instant of the clock.
     What it raises in the warm-up is raised here: nothing has been measured. Afterwards it is that sample's error, for
     every attempt counts; only a lack of memory ends the run. The window ends when its last request does.
     """
-    result, stopping = Level(level, concurrency=1), Stopping.of(run)
+    result, stopping = Level(level, concurrency=1), Stopping.of(run, len(requests))
     begun = clock()
     waiting = in_seeded_order(requests, run["seed"])
     while result.warmup_requests == 0 or clock() - begun < run["warmup_s"]:
@@ -86,7 +87,7 @@ def one_after_another(
     result.warmup_s = result.start_monotonic_s - begun
 
     waiting = in_seeded_order(requests, run["seed"])
-    while not stopping.over(result.duration_s):
+    while not stopping.over(result.duration_s, len(result.samples)):
         sample = _attempt(perform, next(waiting), result, clock)
         result.samples.append(sample)
         result.duration_s = sample["done_s"]

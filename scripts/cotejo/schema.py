@@ -102,7 +102,8 @@ def explain(error: ValidationError, place: str) -> str:
             return f"{key}: {short(value[unknown])}: unknown key{did_you_mean(unknown, allowed)}"
         case "required":
             missing = next(name for name in rule if name not in value)
-            return f"{place}: lacks the key '{missing}'. {schema['properties'][missing].get('description', '')}"
+            described = schema.get("properties", {}).get(missing, {}).get("description", "Add it")
+            return f"{place}: lacks the key '{missing}'. {described}"
         case "enum":
             return f"{at}: not allowed{did_you_mean(value, rule)}"
         case "type":

@@ -34,6 +34,7 @@ RATES = {
     "requests_per_s": "requests/s", "tokens_per_s": "tokens/s", "total_tokens_per_s": "tokens/s",
     "characters_per_s": "characters/s", "goodput_per_s": "requests/s",
 }  # fmt: skip
+SHARES = ("goodput_percent", "sent_on_time_percent")
 TIMES = re.compile(r"(latency|service|ttft|tpot|itl)_(mean|p([1-9][0-9]?))_ms")
 
 
@@ -61,7 +62,7 @@ def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str,
     found = [
         *_rates(good, level["duration_s"]),
         Metric("latency_mean_ms", _mean_ms(good["done_s"] - good["scheduled_s"]), "ms", "lower"),
-        *latency_metrics(good),
+        *_latencies(good),
         *_service_metrics(good, level),
         *_token_times(good),
         *_goodput(samples, level["duration_s"], run),
@@ -115,10 +116,19 @@ def _rates(good: "pd.DataFrame", duration_s: float) -> list[Metric]:
         rates.append(Metric(f"{name}_per_s", total, f"{name}/s", "higher"))
     if rates[-1].name == "characters_per_s":
         own = (good["characters_out"] / (good["done_s"] - good["scheduled_s"])).to_numpy()
+        # The mean as load tools print it, over requests: not the rate of all characters over all time, which is above.
+        rates.append(Metric("characters_mean_per_s", float(own.mean()), "characters/s", "higher"))
         rates += [
             Metric(f"characters_p{q}_per_s", percentile(own, q), "characters/s", "higher") for q in RATE_PERCENTILES
         ]
     return rates
+
+
+def _latencies(good: "pd.DataFrame") -> list[Metric]:
+    """The percentiles of whole requests; where each has a rate of characters, those of the rate, so that both tell."""
+    if good.get("characters_out") is None or good["characters_out"].isna().all():
+        return latency_metrics(good)
+    return percentile_metrics("latency", good["done_s"] - good["scheduled_s"], RATE_PERCENTILES)
 
 
 def _service_metrics(good: "pd.DataFrame", level: Mapping[str, Any]) -> list[Metric]:
@@ -206,12 +216,12 @@ def _reported(name: str, value: float, good: int) -> Metric:
     """One number of a client as a metric; without a value where it is a percentile of too few good requests."""
     if name in RATES:
         return Metric(name, value, RATES[name], "higher")
-    if name == "goodput_percent":
+    if name in SHARES:
         return Metric(name, value, "%", "higher")
     time = TIMES.fullmatch(name)
     if not time:
         raise CotejoError(
-            f"reported: {name}: no metric of a client. Its parser may report {', '.join(RATES)}, goodput_percent, and "
+            f"reported: {name}: no metric of a client. Its parser may report {', '.join((*RATES, *SHARES))}, and "
             "times such as latency_mean_ms and ttft_p50_ms"
         )
     told = time[3] is None or good >= floor_of(int(time[3]))
@@ -222,9 +232,11 @@ def _seen_by_report(level: Mapping[str, Any]) -> Seen:
     reported = level["reported"]
     mean_ms = reported.get("service_mean_ms", reported.get("latency_mean_ms"))
     tokens, rate = reported.get("tokens_per_s"), reported.get("requests_per_s")
+    on_time = reported.get("sent_on_time_percent")
     return Seen(
         requests=level["requests"],
         good=level["requests"] - level["failed_requests"],
         mean_s=None if mean_ms is None else mean_ms / 1000,
         tokens_out=tokens / rate if tokens is not None and rate else None,
+        on_time=None if on_time is None else on_time / 100,
     )

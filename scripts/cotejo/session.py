@@ -145,7 +145,7 @@ def stack_environment(threads: int, python: Path) -> dict[str, str]:
 
 
 def devices(run: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """The variable that shows a server the run's number of GPUs: the first ones of those that may be used here."""
+    """The variable that shows a process the run's number of GPUs: the first ones of those that may be used here."""
     if run["device"] != "cuda" or not run.get("accelerators"):
         return {}
     number = run["accelerators"]

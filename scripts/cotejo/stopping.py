@@ -1,4 +1,5 @@
-"""When a load level has gone on for long enough: a fixed time, or until a percentile is known narrowly enough.
+"""When a load level has gone on for long enough: a fixed time, until a percentile is known narrowly enough, or once
+it has gone through its data set as often as asked.
 
 The rule sets the length of one repeat and nothing else. Its interval is of one process's samples; the interval that a
 summary prints is over the repeats, whose number the study fixes beforehand, and never this one.
@@ -130,14 +131,15 @@ class Stopping:
     """Decides when a load level is over, from the values of its target that it is told one after another.
 
     Over after `most_s`; with a `width`, also once that percentile's 95 % interval is narrower than this fraction of the
-    value, at two looks in a row, the first of them not before `least_s`.
+    value, at two looks in a row, the first of them not before `least_s`. With `requests`, after so many and not before.
     """
 
     most_s: float
     width: float | None = None
     percentile: int = 50
     least_s: float = 0.0
-    ended_by: str = ""  # "duration" or "interval", once it is over
+    requests: int | None = None
+    ended_by: str = ""  # "duration", "interval" or "passes", once it is over
     peeks: int = 0
     _values: "array[float]" = field(default_factory=lambda: array("d"))
     _next: int = 0
@@ -145,8 +147,13 @@ class Stopping:
     _last: Bounds | None = None
 
     @classmethod
-    def of(cls, run: Mapping[str, Any]) -> Self:
-        """By the settings of a run; stop_percentile and stop_least_s belong to those that have a stop_width."""
+    def of(cls, run: Mapping[str, Any], items: int | None = None) -> Self:
+        """By the settings of a run; stop_percentile and stop_least_s belong to those that have a stop_width.
+
+        `items` of the data set are one of a run's `passes`, where it has them.
+        """
+        if "passes" in run and items is not None:
+            return cls(math.inf, requests=run["passes"] * items)
         if run["stop_width"] is None:
             return cls(run["duration_s"])
         return cls(run["duration_s"], run["stop_width"], run["stop_percentile"], run["stop_least_s"])
@@ -159,10 +166,12 @@ class Stopping:
         if self.width is not None:
             self._values.append(value)
 
-    def over(self, elapsed_s: float) -> bool:
-        """Whether the level ends, `elapsed_s` after its start."""
+    def over(self, elapsed_s: float, requests: int = 0) -> bool:
+        """Whether the level ends, `elapsed_s` and so many requests, failed ones included, after its start."""
         if not self.ended_by:
-            if elapsed_s >= self.most_s:
+            if self.requests is not None:
+                self.ended_by = "passes" if requests >= self.requests else ""
+            elif elapsed_s >= self.most_s:
                 self.ended_by = "duration"
                 self._look()  # for the record: how narrow it was in the end
             elif elapsed_s >= self.least_s and len(self._values) >= self._next:

@@ -20,6 +20,7 @@ from cotejo.files import digest
 from cotejo.floors import floor_of
 from cotejo.load import levels_of
 from cotejo.serving_metrics import Seen
+from cotejo.stand_in import why_not
 from cotejo.stats import median_interval
 from cotejo.steadiness import Steadiness, steadiness
 from cotejo.telemetry.metrics import resource_metrics
@@ -38,11 +39,12 @@ from cotejo.verdict import (
 if TYPE_CHECKING:
     from cotejo.tasks import Metric
 
-OF_SERVERS = ("server", "client")  # blank in process
+# Not every run has them: blank in process, on the CPU, or where nothing stands in for anything.
+OF_SOME = ("server", "client", "accelerators", "split", "instead_of", "needs", "measured_as")
 # What a row says of its run, as the sheet has it.
 SETTINGS = (
     "study", "run", "digest", "name", "model", "architecture", "task", "weights", "scale", "dataset", "backend",
-    "precision", "compute_precision", "device", "cores", *OF_SERVERS,
+    "precision", "compute_precision", "device", "cores", *OF_SOME,
 )  # fmt: skip
 COLUMNS = (
     *SETTINGS, "origin", "system", "cpus", "level", "load", "concurrency", "rate_rps", "inputs", "source", "metric",
@@ -152,10 +154,13 @@ def measured_order(attempts: Iterable[Attempt]) -> dict[Key, int]:
 def _run_rows(
     run: Mapping[str, Any], attempts: Sequence[Attempt], places: Mapping[Key, int], thresholds: Mapping[str, float]
 ) -> Iterator[dict[str, Any]]:
-    settings = {key: run["id" if key == "run" else key] for key in SETTINGS if key not in OF_SERVERS}
-    settings |= {key: run.get(key) or "" for key in OF_SERVERS}
+    settings = {key: run["id" if key == "run" else key] for key in SETTINGS if key not in OF_SOME}
+    settings |= {key: "" if run.get(key) is None else run[key] for key in OF_SOME}
     if not attempts:
-        yield settings | {"verdict": NOT_MEASURED, "attempts": 0, "failures": 0}
+        # Nothing is known of weights that nothing was measured with: those of a stand-in would be others.
+        unused = {"weights": "", "scale": ""} if why_not(settings) else {}
+        reasons = {"verdict": NOT_MEASURED, "reasons": why_not(settings), "attempts": 0, "failures": 0}
+        yield settings | unused | reasons
     groups: dict[tuple[str, str, str], list[Attempt]] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.record["repeat"]):
         groups.setdefault((*attempt.machine, attempt.environment), []).append(attempt)
@@ -203,11 +208,12 @@ def _level_rows(
     values = _values(headline) if len(_values(headline)) == len(measured) else []
     better = headline[0].better if values else ""
     seen = [one.seen for one in measured if one.seen is not None]
-    evidence = Evidence(records, level, [one.steadiness for one in measured], values, better, seen)
+    told = {name: _values(metrics) for name, metrics in by_name.items()}
+    evidence = Evidence(records, level, [one.steadiness for one in measured], values, better, seen, told)
     parts = evidence.levels
     facts = {
         "level": level,
-        **_load_cells(parts[0]),
+        **_load_cells(records[0]["run"], parts[0]),
         "repeats": len(parts),
         "requests": sum(part["requests"] for part in parts),
         "failed_requests": sum(part["failed_requests"] for part in parts),
@@ -224,9 +230,9 @@ def _level_rows(
             yield facts | {"source": source} | _metric_cells(metrics, findings, len(parts), shortest)
 
 
-def _load_cells(part: Mapping[str, Any]) -> dict[str, Any]:
+def _load_cells(run: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     """How requests arrived, of one level of a record; blank in process."""
-    if part["load"] == "single-stream":
+    if run.get("server") is None:
         return {}
     return {key: part[key] for key in ("load", "concurrency", "rate_rps", "inputs")}
 

@@ -79,6 +79,8 @@ class Sweep:
     command: list[str] = field(default_factory=list)  # of the first level's client, from its pinning on
     version: str | None = None  # the client's
     peak_rss_mib: float | None = None  # the most that each of the server's processes held, summed
+    left: list[str] = field(default_factory=list)  # what was left behind in the end, as sentences
+    ending: Ending | None = None  # of a client that brings the engine (cotejo.engine), which is measured itself
 
 
 def sweep(session: Session, server: ModuleType, client: Client, deadline_s: float) -> Sweep:
@@ -141,7 +143,7 @@ def _level(session: Session, client: Client, job: ClientJob, result: Sweep, dead
                 supervise([child], child.has_ended, time.monotonic() + NOTICE_S)
                 child.stop(STOP_S)
             ending = child.end(timed_out=not in_time)
-        return _read(client, job, start_s, output, ending, log)
+        return read_level(client, job, start_s, output, ending, log)
     finally:
         for file in (log, output):
             hide(session.endpoint.key, file)
@@ -149,7 +151,8 @@ def _level(session: Session, client: Client, job: ClientJob, result: Sweep, dead
             shutil.copyfile(output, log.with_suffix(".out"))
 
 
-def _read(client: Client, job: ClientJob, start_s: float, output: Path, ending: Ending, log: Path) -> Level:
+def read_level(client: Client, job: ClientJob, start_s: float, output: Path, ending: Ending, log: Path) -> Level:
+    """What a client that has ended tells of its level; ServingError where it tells nothing that can be read."""
     name = job.level.name
     if ending.timed_out:
         raise ServingError("timeout", f"{name}: the client had not ended after {ending.wall_s:.0f} s and was killed")
@@ -160,7 +163,8 @@ def _read(client: Client, job: ClientJob, start_s: float, output: Path, ending: 
     except CotejoError as error:
         raise ServingError("client-failed", f"{name}: {error}") from error
     how = f"exit code {ending.exit_code}" if ending.exit_code > 0 else signal.Signals(-ending.exit_code).name
-    raise ServingError("client-failed", f"{name}: the client ended by {how}: {telling_line(log)}")
+    said = telling_line(log if log.stat().st_size else output)  # some tell of their errors where their results go
+    raise ServingError("client-failed", f"{name}: the client ended by {how}: {said}")
 
 
 def refuse_all_failed(level: Level) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from cotejo.backends import backend
 from cotejo.command import ROOT, run
-from cotejo.errors import is_out_of_memory, last_line
+from cotejo.errors import failure_of
 from cotejo.files import read_json, write_json
 from cotejo.samples import Level, write_samples
 from cotejo.tasks import task
@@ -49,8 +49,8 @@ def work(job: Mapping[str, Any], output: Path) -> None:
             levels.append(chosen_task.measure(engine, requests, settings, level, output))
             refuse_all_failed(levels[-1])
     except Exception as error:
-        reason = "out-of-memory" if is_out_of_memory(error) else "error"
-        report |= {"status": "failed", "reason": reason, "message": last_line(error)}
+        reason, message = failure_of(error)
+        report |= {"status": "failed", "reason": reason, "message": message}
     report |= {
         "levels": [level.summary() for level in levels],
         "versions": versions(chosen_backend.DISTRIBUTIONS),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fake_server
 
-from cotejo import measure_server, ports, servers, session
+from cotejo import clients, measure_server, ports, servers, session
 from cotejo.command import end_with_workflow, run
 from cotejo.measure_server import measure
 from cotejo.repeat import Inputs
@@ -17,6 +17,7 @@ def main() -> None:
     told = json.loads(sys.argv[1])
     end_with_workflow()
     servers.SERVERS[told["run"]["server"]] = "fake_server"
+    clients.CLIENTS["fake-engine"] = "fake_engine"
     chosen = [iter(each) for each in told.get("ports", [])]  # what each attempt is to get
     free = ports.free_ports
     ports.free_ports = lambda names: dict(zip(names, chosen.pop(0), strict=True)) if chosen else free(names)

@@ -1,13 +1,14 @@
 """llama.cpp itself reads what is exported for it: the same tokens, the same prompts, the same answers as PyTorch."""
 
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from exporting import CATALOGUE, inline, no_llama_server
-from test_python_servers import ALL, LLAMA, LLAVA, MAIN, Served, dataset, run_with
+from served import ALL, LLAMA, LLAVA, MAIN, Served, dataset, run_with
 
 from cotejo import affinity, parity
 from cotejo.affinity import Watch
@@ -15,6 +16,7 @@ from cotejo.apis.ask import ask
 from cotejo.apis.questions import items
 from cotejo.child import nothing_left
 from cotejo.command import ROOT
+from cotejo.datasets.entries import prepare
 from cotejo.exports import gguf, gguf_llama
 from cotejo.exports.gguf_file import MEDIA_MARKER
 from cotejo.exports.gguf_runtime import serving
@@ -214,3 +216,34 @@ def test_it_answers_as_pytorch_does_and_counts_what_it_does(
             np.mean([sample["tokens_in"] for sample in level.samples]), rel=0.05
         )
         assert counted["compute_s"] > 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_under_load_no_connection_is_lost(tmp_path, dataset, model_folder, export_folder, stream):
+    """It closes a connection after a streamed answer without saying so: the next request must not go by that one."""
+    settings = {"precision": "int8", "compute_precision": "device-default", "context_tokens": 256, "slots": 4}
+    run = run_with("llama.cpp", LLAMA, **settings, stream=stream, new_tokens=2, concurrency="2,4", duration_s=4.0)
+    served = ServedExport(run, tmp_path, dataset, model_folder(LLAMA), export_folder(LLAMA, "gguf", "int8"))
+    with nothing_left(), served.serving() as session:
+        done = served.sweep(session)
+    assert done.failure is None
+    found = [sample for level in done.levels for sample in level.samples]
+    assert len(found) > 100 and {sample.get("error") for sample in found} == {None}
+
+
+def test_answers_are_as_long_as_those_of_a_data_set_of_conversations(tmp_path, dataset, model_folder, export_folder):
+    config = tmp_path / "datasets.yaml"
+    turns = [[{"value": "Why is it so?"}, {"value": "word " * words}] for words in (5, 20, 60)]
+    write_json(tmp_path / "share.json", [{"conversations": each} for each in turns])
+    write_json(config, {"talks": {"kind": "conversations", "source": {"path": str(tmp_path / "share.json")}}})
+    prepare(config, "talks", tmp_path / "talks")
+    settings = {"precision": "int8", "compute_precision": "device-default", "context_tokens": 512, "concurrency": 1}
+    run = run_with("llama.cpp", LLAMA, **settings, new_tokens=None)
+    served = ServedExport(run, tmp_path, dataset, model_folder(LLAMA), export_folder(LLAMA, "gguf", "int8"))
+    served.dataset = tmp_path / "talks"
+    with nothing_left(), served.serving() as session:
+        done = served.sweep(session)
+    [level] = done.levels
+    asked = {item.item: item.new_tokens for item in islice(items(run, served.dataset, served.model_folder), 30)}
+    assert len(set(asked.values())) == 3
+    assert level.samples and all(sample["tokens_out"] == asked[sample["item"]] for sample in level.samples)

@@ -201,10 +201,13 @@ def test_another_runs_export_is_an_error(bench):
     assert "export.json: precision: 'int8': the run has 'fp16'" in said
 
 
-def test_failed_and_whole_repeats_of_one_run_share_their_code(bench):
-    whole = bench.measure()
-    killed = bench.measure(behave="die")
+def test_failed_and_whole_repeats_of_one_run_share_their_code_and_say_what_stands_in(bench):
+    stood_in = {"instead_of": "dataset=wikisql; device=cuda; accelerators=1"}
+    whole = bench.measure(**stood_in)
+    killed = bench.measure(behave="die", **stood_in)
     assert whole["code_digest"] == killed["code_digest"]
+    dataset = whole["run"]["dataset"]
+    assert whole["marks"][-2:] == [f"{dataset} instead of wikisql", "cpu instead of one GPU"] == killed["marks"][-2:]
 
 
 def test_without_numactl_it_is_pinned_by_taskset_and_says_so(bench, monkeypatch):

@@ -21,12 +21,12 @@ import pandas as pd
 
 sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("scripts", "tests/unit"))
 
-from plan_runs import write_sheet
 from record_example import RECORD
 
 from cotejo import record
 from cotejo.command import ROOT
 from cotejo.samples import COLUMNS
+from cotejo.sheet import as_csv
 
 RECORDS, SAMPLES, REPEATS, CONTENTS = 1000, 10_000, 8, 20
 MOST_S, MOST_MIB = 60.0, 2048.0
@@ -83,7 +83,7 @@ def make_results(results: Path, records: int, samples: int, seed: int = 0) -> No
         path = results / "records" / facts["system"] / record.folder_name(run) / f"r{repeat}.json"
         record.write(path, facts, raw)
     raw.unlink()
-    write_sheet([{**run, "repeats": REPEATS} for run in runs.values()], results / "runs.csv")
+    (results / "runs.csv").write_text(as_csv([{**run, "repeats": REPEATS} for run in runs.values()]))
 
 
 def _repeats(records: int) -> Iterator[tuple[int, dict[str, Any], int]]:

@@ -78,6 +78,7 @@ def test_what_the_mask_cannot_give_is_an_error_naming_what_it_can(cores):
 def test_a_machine_known_by_its_number_of_cpus():
     assert resolve(3, *uniform(8)) == [0, 1, 2]
     assert resolve("node0", *uniform(2)) == [0, 1]
+    assert resolve("node1", *uniform(8, sockets=2)) == [4, 5, 6, 7]
     with pytest.raises(CotejoError, match="from 1 to 2"):
         resolve(3, *uniform(2))
 

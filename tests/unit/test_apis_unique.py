@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cotejo.apis import openai_chat, questions, unique
+from cotejo.apis.interface import asked as of_item
 from cotejo.errors import CotejoError
 from cotejo.files import write_json
 from cotejo.models import llama
@@ -47,6 +48,12 @@ def test_prompts_differ_but_for_the_prefix_that_is_asked_for(prompts: Path) -> N
     shared = [item.content.text for item in asked(prompts, 50, shared_prefix_tokens=12)]
     assert len(set(shared)) == 50 and len({tuple(text.split()[:12]) for text in shared}) == 1
     assert asked(prompts, 20) == asked(prompts, 20) != asked(prompts, 20, seed=4)
+
+
+def test_what_is_sent_over_and_over_is_the_data_sets_own(prompts: Path) -> None:
+    texts = {item.content.text for item in asked(prompts, 2, client="hey")}
+    assert texts == {"Why is the sky blue?", "Sing!"}
+    assert not texts & {item.content.text for item in asked(prompts, 2, client="cotejo")}
 
 
 def test_tokens_of_a_prompt_are_counted_once_and_hold_for_all(prompts: Path, tmp_path: Path) -> None:
@@ -101,3 +108,45 @@ def test_an_image_too_small_for_a_mark_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
     with pytest.raises(CotejoError, match="40x40 pixels: at least 48x8"):
         unique.picture(tmp_path / "a.png")
+
+
+@pytest.fixture
+def conversations(tmp_path: Path) -> Path:
+    folder = tmp_path / "conversations"
+    pairs = (("Why is the sky blue?", "light " * 9), ("Sing!", "la " * 40), ("Long?", "no " * 2100), ("Short?", ""))
+    items = [{"file": f"{n}.txt", "text": asks, "answer": says.strip()} for n, (asks, says) in enumerate(pairs)]
+    write_json(folder / "dataset.json", {"kind": "conversations", "items": items})
+    for item in items:
+        (folder / item["file"]).write_text(item["text"])
+    return folder
+
+
+@pytest.fixture
+def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model whose tokens are words."""
+    monkeypatch.setattr(unique, "counter", lambda folder: lambda text: len(text.split()))
+    return tmp_path
+
+
+def test_answers_are_to_be_as_long_as_the_data_sets_own(conversations: Path, counting: Path) -> None:
+    found = asked(conversations, 6, counting, new_tokens=None)
+    assert {(item.item, item.new_tokens) for item in found} == {("0.txt", 9), ("1.txt", 40)}
+    item = next(item for item in found if item.item == "1.txt")
+    assert of_item(item, {**RUN, "new_tokens": None})["new_tokens"] == 40
+    assert json.loads(openai_chat.request(item, of_item(item, RUN), Endpoint({}, "m")).body)["max_tokens"] == 40
+
+
+def test_answers_of_one_length_are_of_that_one(conversations: Path, counting: Path) -> None:
+    found = asked(conversations, 8, counting, new_tokens=2)
+    assert {item.new_tokens for item in found} == {None} and len({item.item for item in found}) == 4
+    assert of_item(found[0], RUN) == RUN
+
+
+def test_conversations_none_of_which_fits_are_an_error(conversations: Path, counting: Path) -> None:
+    with pytest.raises(CotejoError, match="each of its conversations is too short or too long"):
+        asked(conversations, 1, counting, new_tokens=2100)
+
+
+def test_conversations_need_a_tokenizer_to_be_chosen_by(conversations: Path) -> None:
+    with pytest.raises(CotejoError, match=r"by the model's tokenizer\.json, which is missing"):
+        asked(conversations, 1)

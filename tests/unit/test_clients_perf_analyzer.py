@@ -28,13 +28,14 @@ def test_published_rows_are_those_of_the_last_lines(model: str) -> None:
     rows = published("chameleon-blip-triton.csv", note=model)
     told = {(row["concurrency"], row["metric"]): row["value"] for row in rows}
     levels = list(dict.fromkeys(row["concurrency"] for row in rows))
+    rates, latencies = ([told[each, name] for each in levels] for name in ("request_throughput", "latency"))
     lines = [
-        f"Concurrency: {each}, throughput: {told[each, 'throughput']} infer/sec, latency {told[each, 'latency']} usec"
-        for each in levels
+        f"Concurrency: {level}, throughput: {rate} infer/sec, latency {latency} usec"
+        for level, rate, latency in zip(levels, rates, latencies, strict=True)
     ]
     found = parse_summary("\n".join([SUMMARY, *lines]) + "\n")
     assert [line.level for line in found] == list(map(float, levels))
-    assert [line.infer_per_s for line in found] == [float(told[level, "throughput"]) for level in levels]
+    assert [line.infer_per_s for line in found] == [float(told[level, "request_throughput"]) for level in levels]
     assert [line.latency_us for line in found] == [float(told[level, "latency"]) for level in levels]
 
 
@@ -83,6 +84,37 @@ def test_report_cut_at_any_line_is_an_error(kind: str) -> None:
 def test_measurement_that_never_became_stable_is_an_error_with_its_words() -> None:
     with pytest.raises(CotejoError, match="Failed to obtain stable measurement within 3 measurement windows"):
         parse_report(fixture("unstable", "txt").read_text())
+
+
+NOTHING = "No valid requests recorded within time interval. Please use a larger time window."
+
+
+def test_level_in_which_nothing_was_answered_failed_for_that_reason() -> None:
+    windows = "".join(f"  Pass [{number}] cb::Error: {NOTHING}\n" for number in (1, 2, 3))
+    head, _, _ = fixture("unstable", "txt").read_text().partition("  Pass [1]")
+    with pytest.raises(CotejoError, match=rf"^perf_analyzer's output: level 2: {NOTHING}$"):
+        parse_report(head + windows + "Failed to obtain stable measurement.\n")
+
+
+def test_window_that_failed_before_the_stable_ones_is_warm_up() -> None:
+    text = fixture("verbose", "txt").read_text()
+    failed = text.replace("  Pass [1] ", f"  Pass [1] cb::Error: {NOTHING}\n  Pass [2] ", 1)
+    [level] = parse_report(failed)
+    assert level.windows == [0.0, 241.471, 290.067, 295.724]
+    assert level.requests == parse_report(text)[0].requests
+
+
+def test_open_level_says_how_many_were_sent_on_time(tmp_path: Path) -> None:
+    job = client_job(tmp_path, "perf_analyzer", "triton-infer", rate_rps=100, duration_s=2.1)
+    head, _, rest = fixture("rate", "txt").read_text().partition("Request Rate: 50")
+    last = "Request Rate: 100" + rest.partition("Request Rate: 100")[2]
+    lines = [
+        line for line in last.splitlines(keepends=True) if not line.startswith(("Request Rate: 50", "Request Rate: 75"))
+    ]
+    header, *rows = fixture("rate", "csv").read_text().splitlines(keepends=True)
+    (job.folder / "levels.csv").write_text(header + next(row for row in rows if row.startswith("100,")))
+    level = perf_analyzer.read(job, 0.0, head + "".join(lines))
+    assert level.reported["sent_on_time_percent"] == 98.3
 
 
 @pytest.mark.parametrize("cut", [lambda text: "", lambda text: text.splitlines()[0] + "\n", lambda text: text[:-4],

@@ -9,14 +9,11 @@ from client_example import FIXTURES, client_job, lines_of, published
 from cotejo.clients import vllm_bench
 from cotejo.clients.parse_vllm_bench import (
     SERVE,
-    THROUGHPUT,
     parse_json,
     parse_latency,
     parse_old_latency,
     parse_old_throughput,
-    reported_latency,
     reported_serve,
-    reported_throughput,
 )
 from cotejo.errors import CotejoError
 
@@ -26,10 +23,10 @@ OLD = {"vllm-benchmark-throughput-1gpu.txt": parse_old_throughput, "vllm-benchma
 
 def test_old_scripts_gave_the_published_rows() -> None:
     rates = parse_old_throughput((FIXTURES / "vllm-benchmark-throughput-1gpu.txt").read_text())
-    rows = published("cml-vllm-ray.csv", tool="vllm-bench-throughput", accelerators="1")
+    rows = published("cml-vllm-ray.csv", client="vllm-bench-throughput", run="throughput-tp1")
     told = {row["metric"]: float(row["value"]) for row in rows}
     assert rates == {"requests_per_s": told["request_throughput"], "total_tokens_per_s": told["token_throughput"]}
-    (row,) = published("cml-vllm-ray.csv", tool="vllm-bench-latency", accelerators="1")
+    (row,) = published("cml-vllm-ray.csv", client="vllm-bench-latency", accelerators="1", metric="latency")
     latency = parse_old_latency((FIXTURES / "vllm-benchmark-latency-tp1.txt").read_text())
     assert latency == {"latency_mean_ms": float(row["value"]) * 1000}
 
@@ -48,12 +45,6 @@ def test_results_in_our_metrics() -> None:
     assert served["requests_per_s"] == 25.04469848387823 and served["tokens_per_s"] == 801.4303514841033
     assert (served["ttft_p99_ms"], served["latency_mean_ms"]) == (45.981606020050094, 158.58788861667486)
     assert "tpot_p50_ms" in served and "itl_p95_ms" in served
-    throughput = reported_throughput(parse_json((FIXTURES / "vllm-bench-throughput.json").read_text(), THROUGHPUT))
-    assert throughput == {"requests_per_s": 46.29936032794542, "total_tokens_per_s": 4449.368527515555}
-    latency = reported_latency(parse_latency((FIXTURES / "vllm-bench-latency.json").read_text()))
-    assert latency["latency_mean_ms"] == pytest.approx(577.2048472) and latency["latency_p99_ms"] == pytest.approx(
-        1477.622132890142
-    )
 
 
 def test_open_load_has_service_times() -> None:

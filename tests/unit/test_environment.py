@@ -263,6 +263,14 @@ def test_unlike_servers_do_not_merge(key):
     assert merge_key(served(**{f"server__{key}": "other"})) != merge_key(served()) != merge_key(RECORD)
 
 
+@pytest.mark.parametrize("part", ["server", "client"])
+def test_unlike_locks_of_stacks_do_not_merge_and_older_records_keep_their_key(part):
+    old = merge_key(served())
+    assert merge_key(served(**{f"{part}__lock_sha256": None})) == old
+    one, other = (merge_key(served(**{f"{part}__lock_sha256": digit * 64})) for digit in "ab")
+    assert one != other != old != one
+
+
 @pytest.mark.parametrize("change", [{"server__ready_s": 3.0}, {"server__command": []}, {"client__cpus": [2]}])
 def test_how_a_server_was_started_keeps_nothing_apart(change):
     assert merge_key(served(**change)) == merge_key(served())

@@ -11,6 +11,8 @@ from cotejo.errors import is_out_of_memory, last_line
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes."), True),
         (RuntimeError("Failed to allocate memory for requested buffer of size 268435456"), True),
         (RuntimeError("can't alloc"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 39.59 GiB in all"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("shapes do not match"), False),
     ],
 )

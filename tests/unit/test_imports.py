@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from cotejo.errors import CotejoError
-from cotejo.imports import load_imports
+from cotejo.imports import check_imports, import_folders
 
 RUNS: list[dict[str, Any]] = [{"id": "text_int8", "digest": "0123456789"}, {"id": "video", "digest": "aaaaaaaaaa"}]
 STUDY = Path("config/studies/demo.yaml")
@@ -22,7 +22,9 @@ def results(folder: Path, *names: str) -> Path:
 
 
 def load(root: Path, *entries: tuple[str, str | Path]) -> dict[str, Path]:
-    return load_imports([{"name": name, "folder": str(folder)} for name, folder in entries], RUNS, STUDY, root)
+    found = import_folders([{"name": name, "folder": str(folder)} for name, folder in entries], STUDY, root)
+    check_imports(found, RUNS, STUDY)
+    return found
 
 
 def test_folders_are_absolute_below_home_or_relative_to_the_checkout(

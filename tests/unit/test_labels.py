@@ -13,6 +13,8 @@ from cotejo.labels import axis_label, mark_label, metric_label, number, value_la
         ("decode_steps_per_s", "Decode steps"),
         ("real_time_factor", "Real-time factor"),
         ("gpu_energy_per_request_j", "Energy per request, GPU"),
+        ("train_s", "Training time"),
+        ("gpu1_memory_allocated_peak_mib", "Peak memory, tensors on GPU 1"),
         ("something_new_mib", "Something new"),
     ],
 )

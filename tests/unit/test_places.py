@@ -6,19 +6,24 @@ import pytest
 from cotejo import clients, places, servers
 from cotejo.places import Stack, client_stack, server_stack
 
+VLLM = Path("resources/environments/vllm/bin/python")
+
 
 @pytest.fixture(autouse=True)
 def stacks(monkeypatch):
     """Servers with and without a stack of their own."""
-    for registry, name, stack in ((servers, "own", None), (servers, "stacked", "vllm"), (clients, "tool", "aiperf")):
-        kind = "SERVERS" if registry is servers else "CLIENTS"
-        monkeypatch.setitem(getattr(registry, kind), name, f"made_up_{name}")
-        monkeypatch.setitem(sys.modules, f"made_up_{name}", type("Module", (), {"STACK": stack}))
+    made_up = (
+        (servers.SERVERS, "own", {"STACK": None}), (servers.SERVERS, "stacked", {"STACK": "vllm"}),
+        (clients.CLIENTS, "tool", {"STACK": "aiperf"}), (clients.CLIENTS, "stacked", {"STACK": "vllm"}),
+        (clients.CLIENTS, "engine", {"STACK": "vllm", "ENGINES": ("stacked",)}),
+    )  # fmt: skip
+    for registry, name, content in made_up:
+        monkeypatch.setitem(registry, name, f"made_up_{name}_{id(registry)}")
+        monkeypatch.setitem(sys.modules, f"made_up_{name}_{id(registry)}", type("Module", (), content))
 
 
 def test_without_a_word_in_config_a_stack_is_made():
-    python = Path("resources/environments/vllm/bin/python")
-    assert server_stack({"server": "stacked"}, {}) == Stack(python, made="vllm")
+    assert server_stack({"server": "stacked"}, {}) == Stack(VLLM, made="vllm")
     assert server_stack({"server": "own"}, {}) == Stack(Path(sys.executable))
     assert client_stack({"client": "tool"}, {}).made == "aiperf"
 
@@ -29,6 +34,19 @@ def test_config_puts_an_interpreter_an_image_or_a_program_in_its_place():
     assert server_stack({"server": "own"}, mine) == Stack(Path(sys.executable), program=Path("/opt/own"))
     image = {"vllm": {"image": "vllm.sif"}}
     assert server_stack({"server": "stacked"}, image) == Stack(Path("python3"), image="vllm.sif")
+
+
+def test_clients_run_in_no_image_but_in_an_environment_of_their_own():
+    for there in ({"image": "vllm.sif"}, {"image": "vllm.sif", "python": "/opt/in/image"}, {"program": "/opt/vllm"}):
+        found = client_stack({"client": "stacked"}, {"vllm": there})
+        assert (found.python, found.image, found.made) == (VLLM, None, "vllm")
+    assert client_stack({"client": "stacked"}, {"vllm": {"python": "/opt/v"}}).made is None
+
+
+def test_a_client_that_brings_the_engine_runs_as_its_server_does():
+    run = {"client": "engine", "server": "stacked"}
+    for there in ({"image": "vllm.sif"}, {"python": "/opt/v/bin/python"}):
+        assert client_stack(run, {"vllm": there}) == server_stack(run, {"vllm": there})
 
 
 def test_folders():

@@ -39,9 +39,13 @@ def test_the_schema_is_one_and_describes_and_closes_every_level():
     assert [path for path, inner in nested.items() if not inner.get("description")] == []
     objects = {path: inner for path, inner in nested.items() if "properties" in inner}
     assert [path for path, inner in objects.items() if "additionalProperties" not in inner] == []
-    assert [path for path, inner in objects.items() if set(inner["properties"]) - set(inner["required"])] == [
-        "record.run"
-    ]
+    optional = {path: set(inner["properties"]) - set(inner["required"]) for path, inner in objects.items()}
+    del optional["record.run"]
+    # What older records, which stay readable, don't have.
+    assert {path: names for path, names in optional.items() if names} == {
+        "record.server": {"lock_sha256"},
+        "record.client": {"lock_sha256", "engine"},
+    }
 
 
 def test_the_schema_and_the_module_have_the_same_reasons():
@@ -115,6 +119,11 @@ def test_what_the_schema_forbids_is_not_written(tmp_path, samples, changes, mess
     with pytest.raises(CotejoError, match=message):
         write(tmp_path / "r1.json", changed(RECORD, **changes), samples)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["samples.csv"]
+
+
+def test_marks_may_say_what_stands_in_for_what(tmp_path, samples):
+    write(tmp_path / "r1.json", changed(RECORD, marks=["small", "cpu instead of one GPU"]), samples)
+    assert read(tmp_path / "r1.json")["marks"] == ["small", "cpu instead of one GPU"]
 
 
 def test_a_whole_record_without_samples_is_not_written(tmp_path):

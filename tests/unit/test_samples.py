@@ -157,6 +157,27 @@ def test_a_level_ends_once_the_time_of_successful_requests_is_known(clock):
     }
 
 
+def test_passes_go_through_all_requests_however_long_it_takes(clock):
+    sent = []
+
+    def perform(request):
+        sent.append(request.item)
+        clock.now += 100
+        if len(sent) == 4:
+            raise ValueError("no")
+        return {}
+
+    run = {key: value for key, value in RUN.items() if key != "duration_s"} | {"warmup_s": 0, "passes": 2}
+    level = one_after_another(perform, REQUESTS, run, "single-stream", clock)
+
+    measured = sent[level.warmup_requests :]
+    assert (level.ended_by, level.duration_s) == ("passes", 100 * len(measured))
+    # Each request twice, in one order, the one that failed included.
+    assert measured == 2 * measured[: len(REQUESTS)]
+    assert sorted(measured[: len(REQUESTS)]) == sorted(request.item for request in REQUESTS)
+    assert level.summary()["failed_requests"] == 1
+
+
 def test_samples_csv_has_a_row_per_request_and_blanks_where_nothing_applies(tmp_path):
     level = Level(
         "single-stream", samples=[{"level": "single-stream", "index": 0, "sent_s": 0.25, "ok": 1, "own_ms": 2.0}]

@@ -64,6 +64,16 @@ def test_percentiles_stand_from_their_floors_on():
     assert values([request(0, 1)] * 44)["characters_p10_per_s"] == pytest.approx(36)
 
 
+def test_times_are_told_at_the_percentiles_of_the_rates_of_characters_beside_them():
+    found = values([request(0, 1)] * 229 + [request(0, 3)] * 230)
+    assert found["latency_p1_ms"] == found["latency_p5_ms"] == found["latency_p10_ms"] == pytest.approx(1000)
+    assert found["latency_p90_ms"] == pytest.approx(3000)
+    assert found["characters_mean_per_s"] == pytest.approx((229 * 36 + 230 * 12) / 459)
+    row = {**request(0, 1)}
+    del row["characters_out"]
+    assert not {"latency_p10_ms", "characters_mean_per_s"} & set(values([row] * 459))
+
+
 def test_gaps_between_tokens_are_pooled_but_have_the_floors_of_requests():
     rows = [request(0, 1, gaps_ms="10 20 30 40")] * 200
     found = values(rows)
@@ -121,6 +131,15 @@ def test_reported_percentiles_have_the_same_floors(requests, told):
 def test_what_is_no_metric_of_a_client_is_refused(name):
     with pytest.raises(CotejoError, match=rf"reported: {name}: no metric of a client"):
         metrics(NO_SAMPLES, aggregates(9, **{name: 1.0}), RUN)
+
+
+def test_a_client_of_aggregates_may_say_how_many_requests_were_sent_on_time():
+    told = level([], "open", requests=100, reported={"requests_per_s": 4.9, "sent_on_time_percent": 98.3})
+    assert [tuple(metric) for metric in metrics(NO_SAMPLES, told, RUN)][1] == (
+        "sent_on_time_percent", 98.3, "%", "higher",
+    )  # fmt: skip
+    assert seen(NO_SAMPLES, told).on_time == pytest.approx(0.983)
+    assert seen(NO_SAMPLES, aggregates(9, requests_per_s=1.0)).on_time is None
 
 
 def test_samples_win_over_what_the_client_says_of_itself():

@@ -8,6 +8,7 @@ import pytest
 from study_example import BLIP, CHAT, SEEN, TEXT, VIDEO, also, copy_config, load
 
 from cotejo import apis, clients, servers, tasks
+from cotejo.errors import CotejoError
 from cotejo.load import LoadLevel, levels_of
 from cotejo.schema import schema_of
 from cotejo.serving_settings import DEFAULTS, serving_keys
@@ -149,3 +150,73 @@ def test_every_server_can_be_asked_for_what_it_serves(server: str) -> None:
 def test_every_client_can_ask_some_server(client: str) -> None:
     spoken = {name for server in servers.SERVERS for name in servers.server(server).APIS}
     assert spoken & set(clients.client(client).APIS)
+
+
+VLLM = (
+    "- {name: bench, model: tinyllama-1.1b-chat, dataset: sharegpt-like, server: vllm, backend: vllm, cores: all, "
+    "client: vllm-bench-throughput}"
+)
+
+
+def test_a_client_that_brings_the_engine_has_one_level_and_needs_no_word_of_its_load(config: Path) -> None:
+    offline = only(config, VLLM)
+    assert (offline["load"], offline["api"], offline["bench_requests"]) == ("offline", "openai-completions", 100)
+    assert not {"concurrency", "rate_rps", "arrival"} & offline.keys()
+    assert levels_of(offline) == [LoadLevel("offline", "offline")]
+    single = only(config, VLLM.replace("throughput", "latency"))
+    assert (single["load"], single["bench_batch"], single["bench_sequences"]) == ("single-stream", 8, 1)
+    assert levels_of(single) == [LoadLevel("single-stream", "single-stream", concurrency=1)]
+    assert offline["id"].endswith("_vllm_vllm-bench-throughput_openai-completions")
+
+
+def test_answers_may_be_as_long_as_the_data_sets_own(config: Path) -> None:
+    assert only(config, also(VLLM, "new_tokens: null"))["new_tokens"] is None
+    assert only(config, also(VLLM, "new_tokens: null"))["id"].endswith("_newtokens-null")
+    assert only(config, also(VLLM.replace("-throughput", ""), "new_tokens: null, concurrency: 1-2"))["load"] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (
+            VLLM.replace("server: vllm, backend: vllm", "server: transformers-serve, backend: pytorch"),
+            "runs[0].server: 'transformers-serve': client vllm-bench-throughput loads the engine itself, of "
+            "another one. Take vllm",
+        ),
+        (
+            also(VLLM, "client_cores: 1"),
+            "runs[0].client_cores: 1: client vllm-bench-throughput holds the engine, which is pinned to `cores`",
+        ),
+        (also(VLLM, "concurrency: 2"), "runs[0].concurrency: 2: belongs to `load: closed`, but the load is offline"),
+        (
+            also(VLLM, "load: closed"),
+            "runs[0].load: 'closed': client vllm-bench-throughput can put on a load that is offline",
+        ),
+        (also(VLLM, "limit_latency_ms: 9"), "client vllm-bench-throughput tells of no single request"),
+        (
+            also(CHAT, "client: hey, limit_ttft_ms: 9"),
+            "runs[0].limit_ttft_ms: 9: client hey can't tell when a first token comes. Use limit_latency_ms",
+        ),
+        (
+            also(VLLM.replace("vllm-bench-throughput", "ab"), "limit_tpot_ms: 9").replace("server: vllm, backend: vllm",
+                "server: tgi-stand-in, backend: pytorch"),
+            "runs[0].limit_tpot_ms: 9: client ab can't tell when a first token comes",
+        ),
+        (also(BLIP, "client: perf_analyzer, limit_latency_ms: 9"), "client perf_analyzer tells of no single request"),
+        (also(VLLM.replace("sharegpt-like", "prompts"), "new_tokens: null"), "answers, and prompts has none. Give one"),
+        (also(VLLM.replace("throughput", "latency"), "new_tokens: null"), "this client all answers are of one length"),
+        (
+            also(VLLM, "new_tokens: null").replace("server: vllm, backend: vllm", "server: transformers-serve, "
+                "backend: pytorch").replace("vllm-bench-throughput", "cotejo"),
+            "with this server all answers are of one length",
+        ),
+        (
+            "- {name: text, model: tinyllama-1.1b-chat, dataset: sharegpt-like, backend: pytorch, new_tokens: null}",
+            "runs[0].new_tokens: None: needs a server: in process all answers are of one length",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_client_or_its_engine_cannot_do_is_refused(config: Path, block: str, message: str) -> None:
+    with pytest.raises(CotejoError) as caught:
+        load(config, block)
+    assert message in str(caught.value)

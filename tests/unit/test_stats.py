@@ -146,11 +146,13 @@ def test_littles_law_of_a_closed_loop_without_gaps_is_one() -> None:
     assert littles_law(6.0, 0.5, 4) == pytest.approx(0.75)
 
 
-def published_means(file: str, tool: str, rate: str) -> pd.DataFrame:
-    """A tool's mean rates and latencies in seconds: a row for each setting that was published."""
-    rows = pd.read_csv(PUBLISHED / file).query("tool == @tool and statistic == 'mean'")
-    rows = rows.assign(value=rows["value"] * rows["unit"].map({"us": 1e-6}).fillna(1))
-    return rows.pivot_table("value", ["accelerators", "concurrency"], "metric").rename(columns={rate: "rate"})
+def published_means(file: str, client: str) -> pd.DataFrame:
+    """A client's mean rates and latencies in seconds: a row for each setting that was published with a number."""
+    rows = pd.read_csv(PUBLISHED / file).query("client == @client and statistic == 'mean'")
+    rows = rows[rows["metric"].isin(["request_throughput", "latency"]) & rows["value"].notna()]
+    rows = rows.assign(value=rows["value"].astype(float) * rows["unit"].map({"us": 1e-6}).fillna(1))
+    means = rows.pivot_table("value", ["accelerators", "concurrency"], "metric")
+    return means.rename(columns={"request_throughput": "rate"})
 
 
 # What perf_analyzer accounts for at concurrency 1, 2, 3, …: what lacks is 4 to 8 ms between requests, which weigh most
@@ -163,7 +165,7 @@ PERF_ANALYZER = {
 
 
 def test_littles_law_of_the_published_perf_analyzer_rows() -> None:
-    means = published_means("chameleon-blip-triton.csv", "perf_analyzer", "throughput")
+    means = published_means("chameleon-blip-triton.csv", "perf_analyzer")
     found = {gpus: [] for gpus in PERF_ANALYZER}
     for (gpus, concurrency), row in means.iterrows():
         found[gpus].append(littles_law(row["rate"], row["latency"], concurrency))
@@ -177,7 +179,7 @@ def test_littles_law_of_the_published_perf_analyzer_rows() -> None:
 @pytest.mark.parametrize(("gpus", "law"), [(1, 0.9694), (4, 0.9689)])
 def test_littles_law_of_the_published_hey_results(gpus: int, law: float) -> None:
     """Fifty requests by five workers, some of whom are through with theirs before others."""
-    row = published_means("cml-vllm-ray.csv", "hey", "request_throughput").loc[gpus, 5]
+    row = published_means("cml-vllm-ray.csv", "hey").loc[gpus, 5]
     assert littles_law(row["rate"], row["latency"], 5) == pytest.approx(law, abs=0.0001)
     text = (FIXTURES / f"hey-vllm-tp{gpus}.txt").read_text(encoding="utf-8")
     rate, latency_s = (float(re.findall(rf"{name}:\s+([0-9.]+)", text)[0]) for name in ("Requests/sec", "Average"))

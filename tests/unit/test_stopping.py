@@ -137,6 +137,13 @@ def test_without_a_width_only_the_time_counts():
     assert (stopping.ended_by, stopping.facts(), stopping.peeks) == ("duration", None, 0)
 
 
+def test_passes_end_by_the_number_of_requests_alone():
+    stopping = Stopping.of({"passes": 3, "stop_width": None}, items=5)
+
+    assert [stopping.over(1e9, done) for done in (0, 14, 15, 16)] == [False, False, True, True]
+    assert (stopping.ended_by, stopping.facts()) == ("passes", None)
+
+
 def test_too_few_samples_for_a_look_are_told_by_nulls():
     run = {"duration_s": 1.0, "stop_width": 0.1, "stop_percentile": 90, "stop_least_s": 0.5}
     stopping = Stopping.of(run)

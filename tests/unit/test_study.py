@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from study_example import TEXT, VIDEO, copy_config, load
+from study_example import CHAT, TEXT, VIDEO, also, copy_config, load
 
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
-from cotejo.study import load_config, load_study
+from cotejo.study import check_cores, load_config, load_study
 
 
 @pytest.fixture
@@ -124,7 +124,10 @@ def test_runs_alike_under_an_overlay_are_measured_once_and_named(config: Path) -
     study = load(config, f"{VIDEO[:-1]}, cores: [1, all]}}", overlay="smoke")
     assert len(study.runs) == 1
     assert study.results == "test-smoke"
-    assert study.merged == [f"{study.runs[0]['id']} = {study.runs[0]['id']}"]
+    [merged] = study.merged
+    assert merged["measured_as"] == study.runs[0]["id"]
+    assert study.lines == [*study.runs, merged]
+    assert merged["digest"] == load(config, f"{VIDEO[:-1]}, cores: [1, all]}}").runs[1]["digest"]
 
 
 def test_an_overlay_takes_one_value_for_each_setting(config: Path) -> None:
@@ -138,7 +141,7 @@ def test_an_overlay_may_set_what_only_some_runs_have(config: Path) -> None:
     text, video = load(config, f"{TEXT}\n{VIDEO}", overlay="short").runs
     assert text["new_tokens"] == 8
     assert video["digest"] == load(config, VIDEO).runs[0]["digest"]
-    with pytest.raises(CotejoError, match=r"runs\[0\]\.new_tokens: 8: is no option of video-segmentation"):
+    with pytest.raises(CotejoError, match=r"runs\[0\]\.new_tokens: 4: is no option of video-segmentation"):
         load(config, f"{VIDEO[:-1]}, new_tokens: 4}}", overlay="short")
 
 
@@ -152,11 +155,20 @@ def test_a_remote_system_has_the_cpus_its_file_gives(config: Path) -> None:
     (config / "systems" / "big.yaml").write_text("name: Big\nsite: edge\ncpus: 64\n")
     study = f"title: Test\nruns:\n{VIDEO[:-1]}, cores: 64}}\nfigures: []\n"
     (config / "studies" / "test.yaml").write_text(study)
-    [run] = load_study("test", system="big", config=config).runs
+    loaded = load_study("test", system="big", config=config)
+    [run] = loaded.runs
     assert (run["cores"], run["system"]) == (64, "big")
+    check_cores(loaded, run, config)
     (config / "studies" / "test.yaml").write_text(study.replace("64", "65"))
-    with pytest.raises(CotejoError, match=r"runs\[0\]\.cores: 65"):
-        load_study("test", system="big", config=config)
+    more = load_study("test", system="big", config=config)  # to be drawn, a study needs no cores
+    with pytest.raises(CotejoError, match=r"test\.yaml: runs\[0\]\.cores: 65"):
+        check_cores(more, more.runs[0], config)
+
+
+def test_a_client_too_has_the_cpus_of_its_system(config: Path) -> None:
+    loaded = load(config, also(CHAT, 'client_cores: "0,4096"'))
+    with pytest.raises(CotejoError, match=r"test\.yaml: runs\[0\]\.client_cores: '0,4096': "):
+        check_cores(loaded, loaded.runs[0], config)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "config/studies").glob("*.yaml"))])
@@ -172,3 +184,12 @@ def test_the_shipped_configuration_follows_its_schema() -> None:
 
     values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     assert load_config(values) == values
+
+
+def test_environments_on_the_command_line_are_refused_for_the_commands_read_them_in_the_file() -> None:
+    import yaml
+
+    values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    values["environments"] = {"vllm": {"python": "/opt/vllm/bin/python"}}
+    with pytest.raises(CotejoError, match=r"^--config: environments: .*: is read in config/config\.yaml by"):
+        load_config(values)

@@ -245,6 +245,19 @@ def test_a_run_without_a_record_is_named(tmp_path: Path) -> None:
     assert rows.iloc[0]["attempts"] == 0
 
 
+def test_a_line_that_is_not_measured_says_why(tmp_path: Path) -> None:
+    needing = SHEET | {"needs": "2 GPUs", "accelerators": 2, "split": "instances"}
+    merged = SHEET | {"measured_as": "text_other", "digest": "fedcba9876"}
+    rows = table(tmp_path, needing, merged)
+    assert list(rows["verdict"]) == ["not measured", "not measured"]
+    assert list(rows["reasons"]) == ["needs 2 GPUs", "measured as text_other, which it equals under the overlay"]
+    assert (rows.iloc[0]["needs"], rows.iloc[0]["accelerators"], rows.iloc[0]["split"]) == ("2 GPUs", 2, "instances")
+    assert set(rows["weights"]) == set(rows["scale"]) == {""}
+    # Where the same was measured elsewhere, the line has its values.
+    write(tmp_path, RECORD, [0.5] * 3)
+    assert only(table(tmp_path, needing), "tokens_per_s")["median"] == pytest.approx(16)
+
+
 def test_records_of_former_settings_are_left_out(tmp_path: Path) -> None:
     write(tmp_path, RECORD, [0.5])
     write(tmp_path, changed(RECORD, run__digest="9999999999"), [0.1])

@@ -234,6 +234,13 @@ def test_the_report_says_what_the_client_can_do() -> None:
     assert found[2]["facts"]["What the client can do"] == "not calibrated"
 
 
+def test_the_report_says_that_no_server_was_running() -> None:
+    facts = {"client__engine": True, "client__calibration": None, "server__command": [], "server__ready_s": None}
+    (found,) = servers([changed(SERVED, **facts)])
+    assert found["title"] == "vllm, its engine held by cotejo"
+    assert found["facts"] == {"Client": "version 0.4, holding the engine itself, on CPUs 1; no server was running"}
+
+
 def test_what_a_client_adds_is_said_as_far_as_it_is_known() -> None:
     (found,) = servers([changed(SERVED, client__calibration__added_latency_p50_ms=None)])
     assert found["facts"]["What the client can do"].endswith("adding 0.500 ms (p99)")

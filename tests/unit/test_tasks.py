@@ -12,7 +12,7 @@ import pytest
 from cotejo.backends import BACKENDS, backend
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
-from cotejo.tasks import TASKS, image_captioning, in_process, speech_recognition, task, text_generation
+from cotejo.tasks import TASKS, image_captioning, speech_recognition, task, text_generation
 
 
 def metric(found, name):
@@ -27,10 +27,6 @@ def test_a_task_tells_what_studies_need(name):
     assert module.ARCHITECTURES
     assert module.DATASET_KINDS
     assert module.UNIT
-    if name == "visual-question-answering":
-        assert not in_process(name)
-        return
-    assert in_process(name)
     assert module.LEVELS
     assert all(callable(getattr(module, function)) for function in ("load_requests", "measure", "metrics"))
 
@@ -42,6 +38,8 @@ def test_a_backend_runs_what_some_task_measures(name):
     measurable = {architecture for each in TASKS for architecture in task(each).ARCHITECTURES}
     assert set(module.ARCHITECTURES) == set(module.FORMATS) <= measurable
     assert module.PRECISIONS
+    assert module.DEVICES[0] == "cpu"
+    assert not module.SPLITS or "cuda" in module.DEVICES
     assert module.DISTRIBUTIONS
 
 

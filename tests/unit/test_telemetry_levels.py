@@ -192,6 +192,12 @@ def test_resources_become_metrics():
     assert {metric.better for metric in metrics.values()} == {"lower"}
 
 
+def test_what_clients_used_is_a_metric_where_there_were_any():
+    assert "client_cpu_cores" not in named(changed(TELEMETRY, client_cpu_cores=0.0))
+    metric = named(changed(TELEMETRY, client_cpu_cores=0.7))["client_cpu_cores"]
+    assert (metric.value, metric.unit, metric.better) == (0.7, "cores", "lower")
+
+
 def test_resources_of_gpus_become_metrics():
     gpus = [{"memory_peak_mib": 500.0}, {"memory_peak_mib": 900.0}, {"memory_peak_mib": None}]
     metrics = named(changed(TELEMETRY, gpus=gpus, energy__gpu_j=42.0))

@@ -42,6 +42,12 @@ def on_shared_cores(cores):
     return {"telemetry": {**TELEMETRY, "client_cpu_cores": cores}}, {"client__shared_cores": True}, SEEN
 
 
+def test_a_client_that_holds_the_engine_has_no_limit_of_its_own():
+    alone = {"client__engine": True, "client__calibration": None}
+    assert found(client_limit, ({}, alone, SEEN), ({}, alone, SEEN)) == []
+    assert found(client_limit, ({}, {"client__calibration": None}, SEEN)) == [("smoke", "client not calibrated")]
+
+
 def test_a_client_on_cpus_of_its_own_says_nothing():
     assert found(shared_cores, ({}, {}, SEEN)) == []
 

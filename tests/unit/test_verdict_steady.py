@@ -227,7 +227,7 @@ def published(metric):
     """Document 002's iterations: by system, model and GPUs."""
     rows = pd.read_csv(ROOT / "config/published/ccad-llava-a30.csv").query("metric == @metric")
     iterations = rows[rows["statistic"].str.startswith("iteration")].sort_values("statistic", kind="stable")
-    groups = iterations.groupby(["sut", "model", "accelerators"])["value"]
+    groups = iterations.groupby(["system", "model", "accelerators"])["value"]
     return {key: [float(value) for value in values] for key, values in groups}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from cotejo.command import ROOT
+from cotejo.summary import COLUMNS
 
 # What the demo study needs from an empty checkout: six runs of four models, six repeats each.
 DEMO = {
@@ -17,6 +18,7 @@ DEMO = {
     "check_export": 4,
     "measure_process": 36,
     "summarise": 1,
+    "price_results": 1,
     "plot_figure": 3,
     "make_report": 1,
 }
@@ -56,6 +58,7 @@ def test_a_further_precision_adds_its_export_its_gate_and_its_repeats(project):
         "check_export": 1,
         "measure_process": 6,
         "summarise": 1,
+        "price_results": 1,
         "plot_figure": 3,
         "make_report": 1,
     }
@@ -105,6 +108,38 @@ def test_a_touched_figure_module_redraws_its_figures_only(project):
     project.finish()
     (project.folder / "scripts/cotejo/figures/bars.py").touch()
     assert project.jobs() == {"plot_figure": 1, "make_report": 1}
+
+
+def test_a_further_format_draws_figures_and_measures_nothing(project):
+    project.finish()
+    project.edit("config/config.yaml", "formats: [svg, png]", "formats: [png, pdf]")
+    assert project.jobs() == {"plot_figure": 3, "make_report": 1}
+    assert project.jobs("results/demo/figures/video-stages.pdf") == {"plot_figure": 1}
+    # The report shows the figures as .svg, whatever else they are written as.
+    assert (project.folder / "results/demo/figures/video-stages.svg").exists()
+
+
+def test_another_style_draws_figures_and_measures_nothing(project):
+    project.finish()
+    table = project.folder / "results/demo/summary.csv"
+    age = table.stat().st_mtime
+    table.write_text(f"{','.join(COLUMNS)}\n")
+    os.utime(table, (age, age))
+    figure = "results/demo/figures/video-stages.svg"
+    (project.folder / figure).unlink()
+    # Really drawn, so that Snakemake remembers the style it was drawn in; of the others it knows nothing.
+    assert project.snakemake(figure).returncode == 0
+    assert project.jobs("plots") == {}
+    project.edit("config/config.yaml", "style: screen", "style: paper")
+    assert project.jobs("plots") == {"plot_figure": 1}
+
+
+def test_figures_of_published_rows_follow_them(project):
+    project.finish("chameleon-blip-triton", "smoke")
+    published = project.folder / "config/published/chameleon-blip-triton.csv"
+    published.touch()
+    asked = ("plots", "--config", "studies=[chameleon-blip-triton]", "overlay=smoke")
+    assert project.jobs(*asked) == {"plot_figure": 1}  # of the two, the one that draws them
 
 
 def test_one_figure_can_be_asked_for_by_name(project):

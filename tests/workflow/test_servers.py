@@ -22,6 +22,7 @@ JOBS = {
     "measure_process": 2,
     "measure_server": 4,
     "summarise": 1,
+    "price_results": 1,
     "make_report": 1,
 }
 ASKED = ("--config", "studies=[servers]")

@@ -1,16 +1,13 @@
 """One question to a server and its answer, outside any measurement: for the golden answer."""
 
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from cotejo.apis import api as module_of
-from cotejo.apis.interface import Item
+from cotejo.apis.interface import Item, asked
+from cotejo.loopback import answer_to
 from cotejo.servers.interface import Endpoint
-
-# Through no proxy, whatever the environment says: every server is on this machine.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(api: str, endpoint: Endpoint, run: Mapping[str, Any], item: Item, timeout_s: float = 120) -> Any:
@@ -19,16 +16,11 @@ def ask(api: str, endpoint: Endpoint, run: Mapping[str, Any], item: Item, timeou
     AnswerError where it is no good answer, OSError where the server takes no connection or breaks it.
     """
     module = module_of(api)
-    request = module.request(item, run, endpoint)
+    request = module.request(item, asked(item, run), endpoint)
     sent = urllib.request.Request(
         endpoint.url() + request.path, request.body or None, request.headers, method=request.method
     )
-    try:
-        with _opener.open(sent, timeout=timeout_s) as answered:
-            status, body = answered.status, answered.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            status, body = error.code, error.read()
+    status, body = answer_to(sent, timeout_s)
     answer = module.Answer(item)
     answer.feed(body, 0.0)
     answer.end(status)

@@ -1,5 +1,6 @@
 """What an API's module gives to whoever sends its requests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,12 @@ class Item:
     item: str
     content: Any
     tokens_in: int | None = None  # as the model's own tokenizer counts them, where it is known
+    new_tokens: int | None = None  # that its answer is to have, where the run leaves it to the data set
+
+
+def asked(item: Item, run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The run as it is for one item: with the length of its own answer, where the run leaves that to the data set."""
+    return run if item.new_tokens is None else {**run, "new_tokens": item.new_tokens}
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from cotejo.apis import unique
 from cotejo.apis.interface import Item
-from cotejo.datasets import load_items
+from cotejo.clients import client
+from cotejo.datasets import QUESTION, load_items
+from cotejo.datasets.lengths import LEAST, fits
+from cotejo.errors import CotejoError
 from cotejo.samples import in_seeded_order
 
 IMAGES = "visual-question-answering"
 TASKS = ("text-generation", IMAGES)
-QUESTION = "What is shown in this image?"  # of images that come without one
 
 
 class Picture(NamedTuple):
@@ -30,13 +32,23 @@ class Question(NamedTuple):
 
     text: str
     picture: Picture | None = None
+    answer: str | None = None  # the data set's own, where it has one
+
+
+class Lengths(NamedTuple):
+    """The tokens of a prompt and of its answer, where they are known, and whether such a pair is asked at all."""
+
+    prompt: int | None
+    answer: int | None
+    fit: bool
 
 
 def items(run: Mapping[str, Any], dataset_folder: Path, model_folder: Path) -> Iterator[Item]:
     """Questions without end, in an order drawn from the seed, no two of them alike.
 
     Each begins with a few words of its own (cotejo.apis.unique), and each image bears a mark of its own. With
-    `shared_prefix_tokens`, all begin with the same so many words, and only then with their own.
+    `shared_prefix_tokens`, all begin with the same so many words, and only then with their own. Where the client sends
+    the first alone, over and over, it has none.
     """
     if run["task"] == IMAGES:
         return _about_images(run, dataset_folder)
@@ -45,13 +57,34 @@ def items(run: Mapping[str, Any], dataset_folder: Path, model_folder: Path) -> I
 
 def _prompts(run: Mapping[str, Any], dataset_folder: Path, model_folder: Path) -> Iterator[Item]:
     prefix, count, seed = _prefix(run), unique.counter(model_folder), run["seed"]
-    known: dict[str, int | None] = {}
-    for number, item in enumerate(in_seeded_order(load_items(dataset_folder, "prompts"), seed)):
-        text = f"{prefix}{unique.words(number, seed)}. {item['text']}"
+    found = load_items(dataset_folder, "prompts", "conversations")
+    known: dict[str, Lengths] = {}
+    for number, item in enumerate(in_seeded_order(found, seed)):
+        text = f"{prefix}{_own_words(run, number)}{item['text']}"
         # Once for each prompt: all begin with as many words, and a word is a token.
         if item["file"] not in known:
-            known[item["file"]] = None if count is None else count(text)
-        yield Item(item["file"], Question(text), known[item["file"]])
+            known[item["file"]] = _lengths(text, item.get("answer"), run, count)
+            if len(known) == len(found) and not any(lengths.fit for lengths in known.values()):
+                raise CotejoError(f"{dataset_folder}: each of its conversations is too short or too long. Use another")
+        lengths = known[item["file"]]
+        if lengths.fit:
+            yield Item(item["file"], Question(text, answer=item.get("answer")), lengths.prompt, lengths.answer)
+
+
+def _lengths(text: str, answer: str | None, run: Mapping[str, Any], count: unique.Counter | None) -> Lengths:
+    """The tokens of a prompt, and of the data set's answer where the run leaves the server's length to that.
+
+    Of conversations only those fit that vLLM's benchmarks take, which count each text with a token to begin it.
+    """
+    prompt = None if count is None else count(text)
+    if answer is None:
+        return Lengths(prompt, None, fit=True)
+    if count is None or prompt is None:
+        raise CotejoError("dataset: of conversations those of a fit length are taken, by the model's tokenizer.json, "
+                          "which is missing. Use another model, or data set")  # fmt: skip
+    wanted = count(answer) if run["new_tokens"] is None else None
+    answered = max(LEAST, run["new_tokens"]) if wanted is None else wanted
+    return Lengths(prompt, wanted, fits(prompt + 1, answered + 1))
 
 
 def _about_images(run: Mapping[str, Any], dataset_folder: Path) -> Iterator[Item]:
@@ -62,8 +95,15 @@ def _about_images(run: Mapping[str, Any], dataset_folder: Path) -> Iterator[Item
         image = unique.marked(pictures[item["file"]], seed + number)
         media_type, data = unique.encoded(image, item["path"].suffix)
         picture = Picture(media_type, base64.b64encode(data).decode("ascii"))
-        text = f"{prefix}{unique.words(number, seed)}. {item.get('question', QUESTION)}"
+        text = f"{prefix}{_own_words(run, number)}{item.get('question', QUESTION)}"
         yield Item(item["file"], Question(text, picture))
+
+
+def _own_words(run: Mapping[str, Any], number: int) -> str:
+    """How a question begins; a client that sends one over and over sends it as the data set has it."""
+    if run.get("client") and client(run["client"]).INPUTS == "identical":
+        return ""
+    return f"{unique.words(number, run['seed'])}. "
 
 
 def _prefix(run: Mapping[str, Any]) -> str:

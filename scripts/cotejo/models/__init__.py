@@ -5,7 +5,8 @@ An architecture's module gives, with heavy imports only inside its functions:
 - `tensors(config)`: {name: (shape, data type)} of what model.safetensors holds, without making a weight;
 - `initial(name, shape, config)`: what a made-up tensor holds (generator.Uniform, Constant or Range);
 - `write_processor(config, folder)`: config.json and what else stands beside synthetic weights, tokenizer included;
-- `load(folder, dtype)`: the PyTorch model in eval mode, from safetensors only;
+- `load(folder, dtype)`: the PyTorch model in eval mode, from safetensors only; where it can be divided over GPUs, it
+  takes a map of its modules too, and `skeleton(folder, dtype)` is the model without its weights;
 - `parity_inputs(folder, seed)`: inputs for comparing an export with PyTorch, named as the export's inputs;
 - `reference_outputs(model, inputs)`: PyTorch's answer to one of them, {name: array}.
 

@@ -1,5 +1,6 @@
 """What the architectures of Hugging Face transformers share."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from cotejo.models.generator import Shapes
 
 if TYPE_CHECKING:
     import torch
+
+DeviceMap = Mapping[str, int]  # {module of a model: GPU that it is on}
 
 
 def shapes(model_class: Any, config: dict[str, Any]) -> Shapes:
@@ -37,11 +40,21 @@ def write_configs(folder: Path, config: dict[str, Any], generation: dict[str, An
     write_json(folder / "generation_config.json", generation)
 
 
-def load(model_class: Any, folder: Path, dtype: str) -> "torch.nn.Module":
-    """A transformers model in eval mode from a local folder's safetensors."""
+def load(model_class: Any, folder: Path, dtype: str, device_map: DeviceMap | None = None) -> "torch.nn.Module":
+    """A transformers model in eval mode from a local folder's safetensors; in memory where no map says otherwise."""
     import torch
 
     model: torch.nn.Module = model_class.from_pretrained(
-        folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True
+        folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, device_map=device_map
     )
     return model.eval()
+
+
+def skeleton(model_class: Any, folder: Path, dtype: str) -> "torch.nn.Module":
+    """A local folder's model without its weights: names, shapes and types alone."""
+    import torch
+
+    config = model_class.config_class.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        model: torch.nn.Module = model_class(config)
+    return model.to(getattr(torch, dtype))

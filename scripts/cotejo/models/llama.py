@@ -66,10 +66,16 @@ def write_tokenizer(folder: Path, vocabulary: int, longest: int, added: list[str
     tokenizers.save(tokenizer, folder, settings)
 
 
-def load(folder: Path, dtype: str = "float32") -> "torch.nn.Module":
+def load(folder: Path, dtype: str = "float32", device_map: huggingface.DeviceMap | None = None) -> "torch.nn.Module":
     from transformers import LlamaForCausalLM
 
-    return huggingface.load(LlamaForCausalLM, folder, dtype)
+    return huggingface.load(LlamaForCausalLM, folder, dtype, device_map)
+
+
+def skeleton(folder: Path, dtype: str) -> "torch.nn.Module":
+    from transformers import LlamaForCausalLM
+
+    return huggingface.skeleton(LlamaForCausalLM, folder, dtype)
 
 
 def parity_inputs(folder: Path, seed: int) -> list[dict[str, np.ndarray]]:

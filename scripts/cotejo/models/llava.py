@@ -99,10 +99,16 @@ def write_processor(config: dict[str, Any], folder: Path) -> None:
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
 
 
-def load(folder: Path, dtype: str = "float32") -> "torch.nn.Module":
+def load(folder: Path, dtype: str = "float32", device_map: huggingface.DeviceMap | None = None) -> "torch.nn.Module":
     from transformers import LlavaForConditionalGeneration
 
-    return huggingface.load(LlavaForConditionalGeneration, folder, dtype)
+    return huggingface.load(LlavaForConditionalGeneration, folder, dtype, device_map)
+
+
+def skeleton(folder: Path, dtype: str) -> "torch.nn.Module":
+    from transformers import LlavaForConditionalGeneration
+
+    return huggingface.skeleton(LlavaForConditionalGeneration, folder, dtype)
 
 
 def parity_inputs(folder: Path, seed: int) -> list[dict[str, np.ndarray]]:

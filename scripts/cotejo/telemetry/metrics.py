@@ -16,6 +16,8 @@ def resource_metrics(level: Mapping[str, Any], requests_ok: int) -> list[Metric]
 
 def _metrics(telemetry: Mapping[str, Any], requests_ok: int) -> Iterator[Metric]:
     yield Metric("cpu_cores", telemetry["cpu_cores"], "cores", "lower")
+    if telemetry["client_cpu_cores"]:  # else there was no client, or nobody looked at it
+        yield Metric("client_cpu_cores", telemetry["client_cpu_cores"], "cores", "lower")
     for name in ("rss_peak_mib", "pss_peak_mib"):
         if telemetry[name] is not None:
             yield Metric(name, telemetry[name], "MiB", "lower")

@@ -42,6 +42,13 @@ def why_not(line: Mapping[str, Any]) -> str:
     return f"measured as {line['measured_as']}, which it equals under the overlay" if line.get("measured_as") else ""
 
 
+def why_not_in_short(line: Mapping[str, Any]) -> str:
+    """As `why_not`, for figures: of the run that a line is measured as, the block's name alone."""
+    if line.get("measured_as"):
+        return f"measured as {line['measured_as'].partition('_')[0]}"
+    return why_not(line)
+
+
 def _put_back(run: Mapping[str, Any]) -> dict[str, str]:
     pairs = (_text(run.get("instead_of")) or "").split(_BETWEEN)
     return {axis: value for axis, _, value in (pair.partition("=") for pair in pairs if pair)}

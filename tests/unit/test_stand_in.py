@@ -1,6 +1,6 @@
 """What a run says of what it is measured with instead of what its study asks for."""
 
-from cotejo.stand_in import asked, instead_of, phrases, why_not
+from cotejo.stand_in import asked, instead_of, phrases, why_not, why_not_in_short
 
 STUDY = {
     "server": "tgi", "backend": "tgi", "precision": "fp16", "device": "cuda", "accelerators": 1, "split": None,
@@ -50,4 +50,6 @@ def test_a_setting_may_be_missing_on_either_side() -> None:
 def test_why_a_line_is_not_measured() -> None:
     assert why_not({"needs": "2 GPUs"}) == "needs 2 GPUs"
     assert why_not({"measured_as": "a_b"}) == "measured as a_b, which it equals under the overlay"
-    assert why_not({"needs": "", "measured_as": ""}) == ""
+    assert why_not({"needs": "", "measured_as": ""}) == why_not_in_short({}) == ""
+    assert why_not_in_short({"needs": "2 GPUs"}) == "needs 2 GPUs"
+    assert why_not_in_short({"measured_as": "llm-genai_llama_int8"}) == "measured as llm-genai"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cotejo.labels import axis_label, level_label, mark_label, metric_label, number, value_label
-from cotejo.stand_in import asked
+from cotejo.stand_in import asked, why_not_in_short
 from cotejo.verdict import NOT_MEASURED, SEPARATOR
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def gap(row: Row) -> str:
     if row["verdict"] == "failed":
         return f"failed: {row['reasons'].replace(SEPARATOR, ', ')}"
     if row["verdict"] == NOT_MEASURED:
-        return row["reasons"].replace(SEPARATOR, ", ") or NOT_MEASURED
+        return why_not_in_short(row) or NOT_MEASURED
     if math.isnan(row["median"]):
         return f"no value: {row['reasons'].split(SEPARATOR)[0]}"
     return ""

@@ -85,7 +85,11 @@ JUDGING = [
     *(f"scripts/cotejo/{module}.py" for module in ("changes", "difference", "distribution", "floors", "load")),
     *(f"scripts/cotejo/{module}.py" for module in ("serving_metrics", "stats", "steadiness", "summary")),
     "scripts/cotejo/telemetry/metrics.py",
-    *sorted(path.as_posix() for folder in ("tasks", "verdict") for path in Path("scripts/cotejo", folder).glob("*.py")),
+    *sorted(
+        path.as_posix()
+        for folder in ("clients", "tasks", "verdict")
+        for path in Path("scripts/cotejo", folder).glob("*.py")
+    ),
 ]
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cotejo.clients import client
 from cotejo.errors import CotejoError
 from cotejo.floors import floor_of
 from cotejo.stats import percentile, percentile_ms
 from cotejo.tasks import Metric
-from cotejo.tasks.latency import PERCENTILES, latency_metrics, percentile_metrics
+from cotejo.tasks.latency import PERCENTILES, percentile_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str,
     found = [
         *_rates(good, level["duration_s"]),
         Metric("latency_mean_ms", _mean_ms(good["done_s"] - good["scheduled_s"]), "ms", "lower"),
-        *_latencies(good),
+        *_latencies(good, run),
         *_service_metrics(good, level),
         *_token_times(good),
         *_goodput(samples, level["duration_s"], run),
@@ -124,11 +125,12 @@ def _rates(good: "pd.DataFrame", duration_s: float) -> list[Metric]:
     return rates
 
 
-def _latencies(good: "pd.DataFrame") -> list[Metric]:
+def _latencies(good: "pd.DataFrame", run: Mapping[str, Any]) -> list[Metric]:
     """The percentiles of whole requests; where each has a rate of characters, those of the rate, so that both tell."""
-    if good.get("characters_out") is None or good["characters_out"].isna().all():
-        return latency_metrics(good)
-    return percentile_metrics("latency", good["done_s"] - good["scheduled_s"], RATE_PERCENTILES)
+    chosen = getattr(client(run["client"]), "PERCENTILES", PERCENTILES)
+    if "characters_out" in good and good["characters_out"].notna().any():
+        chosen = RATE_PERCENTILES
+    return percentile_metrics("latency", good["done_s"] - good["scheduled_s"], chosen)
 
 
 def _service_metrics(good: "pd.DataFrame", level: Mapping[str, Any]) -> list[Metric]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cotejo.floors import SAMPLE_FLOORS
+from cotejo.floors import floor_of
 
 CONFIDENCE = 0.95
 
@@ -21,12 +21,12 @@ class Interval(NamedTuple):
 
 
 def percentile(values: Sequence[float] | np.ndarray, q: int) -> float | None:
-    """The q-th percentile (one of SAMPLE_FLOORS) in the values' unit; None below its floor.
+    """The q-th percentile (a whole one from 1 to 99) in the values' unit; None below its floor.
 
     Interpolated by Hyndman and Fan's type 8, which is approximately median-unbiased whatever the distribution, and
     which they recommend (1996, "Sample quantiles in statistical packages", American Statistician 50:361).
     """
-    if len(values) < SAMPLE_FLOORS[q]:
+    if len(values) < floor_of(q):
         return None
     return float(np.percentile(np.asarray(values, dtype=float), q, method="median_unbiased"))
 

@@ -74,6 +74,14 @@ def test_times_are_told_at_the_percentiles_of_the_rates_of_characters_beside_the
     assert not {"latency_p10_ms", "characters_mean_per_s"} & set(values([row] * 459))
 
 
+def test_a_client_that_prints_more_percentiles_has_those():
+    row = {**request(0, 1)}
+    del row["characters_out"]
+    found = values([row] * 459, run={**RUN, "client": "hey"})
+    names = [name for name in found if name.startswith("latency_p")]
+    assert names == [f"latency_p{q}_ms" for q in (10, 25, 50, 75, 90, 95, 99)]
+
+
 def test_gaps_between_tokens_are_pooled_but_have_the_floors_of_requests():
     rows = [request(0, 1, gaps_ms="10 20 30 40")] * 200
     found = values(rows)

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import binom, lognorm
 
 from cotejo.command import ROOT
+from cotejo.floors import SAMPLE_FLOORS
 from cotejo.stats import (
-    SAMPLE_FLOORS,
     harmonic_mean,
     littles_law,
     median_interval,
@@ -41,9 +41,9 @@ def test_percentile_is_blank_below_its_floor(q: int, floor: int) -> None:
     assert percentile(np.arange(floor), q) is not None
 
 
-def test_percentile_without_a_floor_is_refused() -> None:
-    with pytest.raises(KeyError):
-        percentile(range(1000), 42)
+def test_a_percentile_that_few_print_has_a_floor_too() -> None:
+    assert percentile(range(16), 75) is None and percentile(range(16), 25) is None
+    assert percentile(range(17), 75) == pytest.approx(12.25, abs=0.5)
 
 
 def test_percentile_ms_converts_seconds() -> None:

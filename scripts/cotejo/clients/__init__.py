@@ -10,6 +10,7 @@ A client's module gives
   engine it holds, to which it gives the run's own settings (`job.engine`); its process is then what is measured;
 - `FIRST_TOKENS`, only where it is False: it can't tell when an answer's first token came;
 - `SAMPLES`, only where it is False: it tells of no single request, but gives aggregates alone;
+- `PERCENTILES`, only where people know it by others than cotejo.tasks.latency has: of its latencies, which to give;
 - `LENGTHS`, only where it is True: it can ask for answers of unlike lengths (a run's `new_tokens: null`);
 - `STACK`: the environment envs/<STACK>.txt whose interpreter and programs it needs, None for Cotejo's own;
 - `KEY`: whether it can show a key without putting it on its command line;

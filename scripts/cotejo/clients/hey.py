@@ -30,6 +30,7 @@ KEY = False  # its headers are arguments
 INPUTS = "identical"
 FIRST_TOKENS = False
 COLUMNS = ("status",)
+PERCENTILES = (10, 25, 50, 75, 90, 95, 99)  # that it prints
 
 REMEDY = "Install it: apt-get install hey"
 

@@ -30,13 +30,16 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     groups = {mark.label: named(mark.row, first) for mark in marks} | {entry.label: entry.group for entry in found}
     colour = colours([*(entry.group for entry in found), *(groups[mark.label] for mark in marks)])
     places = [Place(entry.label, [Lane(entry, colour[entry.group])]) for entry in found]
-    for mark in marks:
+    # A document that prints no value prints it on none of its machines: once is enough to say so.
+    valued = [mark for mark in marks if not mark.gap]
+    valueless = {(mark.label, mark.gap): mark for mark in marks if mark.gap}
+    for mark in [*valued, *valueless.values()]:
         place = next((place for place in places if place.label == mark.label), None)
         if place is None:
             place = Place(mark.label)
             places.append(place)
         place.lanes.append(Lane(mark, colour[groups[mark.label]]))
-    text = "\n".join([note(found, options, "Bar"), *published_note([mark for mark in marks if not mark.gap], found)])
+    text = "\n".join([note(found, options, "Bar"), *published_note(valued, found)])
     return draw_places(style, title, text, places, {})
 
 

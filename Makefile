@@ -48,7 +48,8 @@ test-workflow: setup ## which jobs a command makes: dry-runs
 	$(VENV)/bin/pytest -q -n auto tests/workflow
 
 test-integration: env-triton ## real exports, real servers, real measurements, at small scale
-	$(VENV)/bin/pytest -q tests/integration
+	$(VENV)/bin/pytest -q -n 2 --dist loadfile -m beside tests/integration
+	$(VENV)/bin/pytest -q -m "not beside" tests/integration
 
 test-gpu: setup ## what needs an NVIDIA GPU, or two: skipped, with the reason, where there is none
 	$(VENV)/bin/pytest -q tests/gpu

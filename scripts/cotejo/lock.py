@@ -4,6 +4,7 @@ import fcntl
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ PATH = Path("/tmp/cotejo-measuring.lock")
 
 # A file that was just made, or just deleted by a clean-up of /tmp, gives way at the next attempt.
 ATTEMPTS = 10
+# How long whoever has just got the lock may take to write its name.
+NAMED_S = 0.5
 
 
 def to_stderr(line: str) -> None:
@@ -40,6 +43,16 @@ def measuring_lock(holder: str, say: Callable[[str], None] = to_stderr, path: Pa
         os.close(descriptor)
 
 
+def _holder(descriptor: int) -> str:
+    """Who holds the lock, by its own words, which it writes right after it has it."""
+    deadline_s = time.monotonic() + NAMED_S
+    while not (name := os.pread(descriptor, 1000, 0).decode(errors="replace").strip()):
+        if time.monotonic() > deadline_s:
+            return "it did not say which"
+        time.sleep(0.01)
+    return name
+
+
 def _locked(path: Path, say: Callable[[str], None]) -> int:
     said = False
     for _ in range(ATTEMPTS):
@@ -49,8 +62,7 @@ def _locked(path: Path, say: Callable[[str], None]) -> int:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if not said:
-                    holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
-                    say(f"waiting: another measurement has this machine ({holder or 'it did not say which'})")
+                    say(f"waiting: another measurement has this machine ({_holder(descriptor)})")
                     said = True
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):

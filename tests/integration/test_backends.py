@@ -19,6 +19,8 @@ from cotejo.tasks.speech_recognition import load_requests as load_clips
 from cotejo.tasks.text_generation import load_requests as load_prompts
 from cotejo.tasks.visual_question_answering import load_requests as load_pairs
 
+pytestmark = pytest.mark.beside
+
 MODELS = {
     "llama": "tinyllama-1.1b-chat",
     "yolo": "yolov8n-seg",

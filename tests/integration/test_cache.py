@@ -5,7 +5,11 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from cotejo.files import read_json, sha256_of_folder
+
+pytestmark = pytest.mark.beside
 
 MADE = "Moving output file resources/exports/"  # what Snakemake says of an export that it had made, not found
 FOLDER = "resources/exports/yolov8n-seg/synthetic-small/openvino-{precision}"

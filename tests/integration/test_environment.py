@@ -12,6 +12,8 @@ import create_environment
 import pytest
 from create_environment import STAMP, create, resolve
 
+pytestmark = pytest.mark.beside
+
 TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
 
 

@@ -22,6 +22,8 @@ from cotejo.exports.weights import STORED_AS
 from cotejo.files import read_json, sha256_of, write_json
 from cotejo.models.synthetic import write_model
 
+pytestmark = pytest.mark.beside
+
 MODELS = {
     "llama": "tinyllama-1.1b-chat",
     "whisper": "whisper-base",

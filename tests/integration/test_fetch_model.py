@@ -20,6 +20,8 @@ from cotejo.files import read_json, sha256_of_folder
 from cotejo.models import whisper, yolo
 from cotejo.models.synthetic import write_model
 
+pytestmark = pytest.mark.beside
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "someone/tiny-model"
 SECRET = "hf_never_to_be_seen"

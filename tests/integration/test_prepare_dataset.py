@@ -16,6 +16,8 @@ from cotejo.command import ROOT
 from cotejo.datasets import load_items
 from cotejo.files import sha256_of_folder
 
+pytestmark = pytest.mark.beside
+
 CONFIG = ROOT / "config" / "datasets.yaml"
 
 

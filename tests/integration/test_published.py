@@ -3,6 +3,10 @@
 import csv
 import time
 
+import pytest
+
+pytestmark = pytest.mark.beside
+
 
 def test_the_page_of_what_was_published(project):
     begin_s = time.monotonic()

@@ -9,6 +9,8 @@ from cotejo.published.rows import COLUMNS
 from cotejo.record import folder_name
 from cotejo.study import load_study
 
+pytestmark = pytest.mark.beside
+
 STUDY = """
 title: Measured in a lab
 published: published/lab.csv

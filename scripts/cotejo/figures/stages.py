@@ -58,7 +58,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     axes.set_ylim(len(metrics) + len(gaps) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter("{x:,g}")
-    axes.set_xlabel("Time for one frame (ms), median; lower is better")
+    axes.set_xlabel("Median time of a frame (ms), lower is better")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     room_for_values(figure, axes)

@@ -175,6 +175,25 @@ def unpublishable(found: Sequence[Entry]) -> str:
     return f"{', '.join(words)} (not publishable)" if words else ""
 
 
+def bar_axes(
+    figure: "Figure",
+    axes: "Axes",
+    places: Sequence[float],
+    labels: Sequence[str],
+    ends: tuple[float, float],
+    quantity: str,
+) -> None:
+    """Axes of horizontal bars: a label at each place from the upper of the `ends` on, the values from 0, their name."""
+    axes.set_yticks(places, labels)
+    axes.set_ylim(ends[1], ends[0])
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.set_xlabel(quantity)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    room_for_values(figure, axes)
+
+
 def room_for_values(figure: "Figure", axes: "Axes") -> None:
     """Widen the value axis until every value written beside its bar lies inside the axes."""
     from matplotlib.text import Annotation

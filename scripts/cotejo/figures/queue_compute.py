@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cotejo.figures.levels import describe_levels, of_servers
-from cotejo.figures.marks import bar, gap_text, handles_of_bars, room_for_values
+from cotejo.figures.marks import bar, bar_axes, gap_text, handles_of_bars
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import panels_below_legend, settle
 from cotejo.figures.select import no_values, note
@@ -42,14 +42,8 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
         else:
             aside = (list(PARTS).index(entry.row["metric"]) - 0.5) * 0.4
             bar(axes, place + aside, entry, colour[entry.row["metric"]], thickness=THICKNESS)
-    axes.set_yticks(range(len(names)), labels)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter("{x:,g}")
-    axes.set_xlabel("Mean time of a request (ms); lower is better")
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
-    room_for_values(figure, axes)
+    quantity = "Mean time of a request (ms); lower is better"
+    bar_axes(figure, axes, range(len(names)), labels, (-0.5, len(names) - 0.5), quantity)
     settle(figure)
     return figure
 

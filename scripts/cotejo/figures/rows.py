@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cotejo.figures.marks import bar, gap_text, handles_of_bars, handles_of_published, published_bar, room_for_values
+from cotejo.figures.marks import bar, bar_axes, gap_text, handles_of_bars, handles_of_published, published_bar
 from cotejo.figures.panels import NARROW_IN, panels_below_legend, settle
 from cotejo.figures.published import Mark, better_of, shapes
 from cotejo.figures.select import Entry, axis_text
@@ -64,17 +64,11 @@ def draw_places(
             _draw(axes, lane, below + tall / 2, gaps.get(id(lane), ""), shape, repeats_differ)
             below += tall
         top += height
-    axes.set_yticks(middles, labels)
-    axes.set_ylim(top, 0)
-    axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5 if style.width_in < NARROW_IN else 8, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter("{x:,g}")
-    axes.set_xlabel(",\n".join(value_axis(found, marks).rsplit(", ", 1 if style.width_in < NARROW_IN else 0)))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
     for middle, height in zip(middles[:-1], heights, strict=False):
         axes.axhline(middle + height / 2, color="#eeeeee", linewidth=0.6, zorder=0)
-    room_for_values(figure, axes)
+    quantity = ",\n".join(value_axis(found, marks).rsplit(", ", 1 if style.width_in < NARROW_IN else 0))
+    bar_axes(figure, axes, middles, labels, (0, top), quantity)
     settle(figure)
     return figure
 

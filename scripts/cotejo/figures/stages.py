@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cotejo.figures.marks import bar, gap_text, handles_of_bars, room_for_values
+from cotejo.figures.marks import bar, bar_axes, gap_text, handles_of_bars
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import panels_below_legend, settle
 from cotejo.figures.select import Entry, entries, no_values, note, sentence
@@ -54,14 +54,9 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     for number, entry in enumerate(gaps):
         gap_text(axes, len(metrics) + number, entry.gap, entry.failed)
     labels = [metric_label(metric).removesuffix(", median") for metric in metrics]
-    axes.set_yticks(range(len(metrics) + len(gaps)), labels + [style.wrapped(entry.label, 0.34) for entry in gaps])
-    axes.set_ylim(len(metrics) + len(gaps) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter("{x:,g}")
-    axes.set_xlabel("Median time of a frame (ms), lower is better")
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
-    room_for_values(figure, axes)
+    labels += [style.wrapped(entry.label, 0.34) for entry in gaps]
+    quantity = "Median time of a frame (ms), lower is better"
+    bar_axes(figure, axes, range(len(labels)), labels, (-0.5, len(labels) - 0.5), quantity)
     settle(figure)
     return figure
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dataset_example import prepared
 from PIL import Image
 
 from cotejo.command import ROOT
@@ -24,14 +26,7 @@ Make = Callable[..., Path]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """Prepares a data set from its entry, and returns its folder."""
-
-    def made(kind: str, source: dict[str, Any], **more: Any) -> Path:
-        config = tmp_path / "datasets.yaml"
-        config.write_text(json.dumps({"mine": {"kind": kind, "source": source} | more}))
-        prepare(config, "mine", tmp_path / "made")
-        return tmp_path / "made"
-
-    return made
+    return partial(prepared, tmp_path)
 
 
 def picture(path: Path, size: tuple[int, int] = (8, 6)) -> Path:

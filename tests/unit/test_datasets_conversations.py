@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from dataset_example import prepared
 
 from cotejo.command import ROOT
 from cotejo.datasets import load_items
@@ -20,14 +21,7 @@ Make = Callable[..., Path]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """Prepares conversations from their source, and returns their folder."""
-
-    def made(kind: str, source: dict[str, Any], **more: Any) -> Path:
-        config = tmp_path / "datasets.yaml"
-        config.write_text(json.dumps({"mine": {"kind": kind, "source": source} | more}))
-        prepare(config, "mine", tmp_path / "made")
-        return tmp_path / "made"
-
-    return made
+    return partial(prepared, tmp_path)
 
 
 def test_conversations_are_the_first_two_turns_of_those_that_have_two(make: Make, tmp_path: Path) -> None:

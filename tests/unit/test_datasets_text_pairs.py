@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dataset_example import prepared
 
 from cotejo.command import ROOT
-from cotejo.datasets.entries import check_source, entry_digest, load_entries, prepare
+from cotejo.datasets.entries import check_source, entry_digest, load_entries
 from cotejo.datasets.made_up_sql import NUMBERS, TEXTS, made_up
 from cotejo.datasets.text_pairs import ASKED
 from cotejo.errors import CotejoError
@@ -36,14 +38,7 @@ Make = Callable[..., Path]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """Prepares the pairs of a source, and returns their folder."""
-
-    def made(source: dict[str, Any], **more: Any) -> Path:
-        config = tmp_path / "datasets.yaml"
-        config.write_text(json.dumps({"mine": {"kind": "text-pairs", "source": source} | more}))
-        prepare(config, "mine", tmp_path / "made")
-        return tmp_path / "made"
-
-    return made
+    return partial(prepared, tmp_path, "text-pairs")
 
 
 def written(path: Path, *records: Any) -> str:

@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-gpu benchmark method docs
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-gpu benchmark method docs
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,10 @@ test-workflow: setup ## which jobs a command makes: dry-runs
 test-integration: env-triton ## real exports, real servers, real measurements, at small scale
 	$(VENV)/bin/pytest -q -n 2 --dist loadfile -m beside tests/integration
 	$(VENV)/bin/pytest -q -m "not beside" tests/integration
+
+test-slurm: setup ## a whole Slurm cluster of virtual machines here: needs root; skipped, with the reason, without it
+	@$(PYTHON) scripts/install_system_packages.py --packages tests/slurm/apt.txt
+	$(VENV)/bin/pytest -q tests/slurm
 
 test-gpu: setup ## what needs an NVIDIA GPU, or two: skipped, with the reason, where there is none
 	$(VENV)/bin/pytest -q tests/gpu

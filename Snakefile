@@ -74,8 +74,8 @@ rule plan_runs:
     params:
         study=lambda wildcards: study_of(wildcards).name,
         overlay=config["overlay"],
-        system=config["system"],
+        systems=" ".join(SELECTED),
         sheet=lambda wildcards: digest(study_of(wildcards).lines),
     shell:
-        "python scripts/plan_runs.py --study {params.study} --overlay={params.overlay:q} --system {params.system}"
+        "python scripts/plan_runs.py --study {params.study} --overlay={params.overlay:q} --systems {params.systems}"
         " --output {output.sheet:q} > {log:q} 2>&1"

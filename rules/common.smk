@@ -23,7 +23,9 @@ from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
 from cotejo.stacks import lock_files
 from cotejo.sheet import sheet_text
-from cotejo.study import check_cores, load_config, load_study
+from cotejo.slurm import RESOURCES, measuring_resources, preparing_resources, refuse_queued
+from cotejo.study import check_machine, load_config, load_study
+from cotejo.systems import check_place, load_system, selected
 
 RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
 SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
@@ -49,9 +51,10 @@ def stop(error):
 
 try:
     config = load_config(config)
+    SELECTED = selected(config["system"])
     STUDIES = {
         study.results: study
-        for study in (load_study(name, config["overlay"], config["system"]) for name in config["studies"])
+        for study in (load_study(name, config["overlay"], SELECTED) for name in config["studies"])
     }
     MODELS = load_yaml(Path("config/models.yaml"), "models")
     DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
@@ -64,9 +67,12 @@ find_tools()
 # Preparing ranks above measuring, so that no measurement shares the machine with an export.
 PREPARE = 1_000_000
 
-RUNS = {(study.results, folder_name(run)): run for study in STUDIES.values() for run in study.runs}
-# The order of the runs within a round of repeats: drawn once, so that drift of the machine hits all runs alike.
-RANKS = {key: rank for rank, key in enumerate(drawn(RUNS))}
+RUNS = {(study.results, run["system"], folder_name(run)): run for study in STUDIES.values() for run in study.runs}
+# The order of the runs within a round of repeats: drawn once, so that drift of the machine hits all runs alike. It is
+# the same on all systems.
+RANKS = {key: rank for rank, key in enumerate(drawn({(results, run) for results, _, run in RUNS}))}
+# Records of other systems are there or they aren't: nothing here can make one.
+OF_SELECTED = "|".join(map(re.escape, SELECTED))
 
 
 # What all kinds of figure share; each kind is a file of its own.
@@ -83,7 +89,8 @@ DRAWING = [
 # What turns records into rows and judges them, wherever that is done.
 JUDGING = [
     *(f"scripts/cotejo/{module}.py" for module in ("changes", "difference", "distribution", "floors", "load")),
-    *(f"scripts/cotejo/{module}.py" for module in ("serving_metrics", "stats", "steadiness", "summary")),
+    *(f"scripts/cotejo/{module}.py" for module in ("serving_metrics", "stats", "steadiness")),
+    *(f"scripts/cotejo/{module}.py" for module in ("stand_in", "summary", "summary_lines")),
     "scripts/cotejo/telemetry/metrics.py",
     *sorted(
         path.as_posix()
@@ -116,7 +123,7 @@ def study_of(wildcards):
 
 def run_of(wildcards):
     """The run that a record's path belongs to."""
-    return RUNS[wildcards.results, wildcards.run]
+    return RUNS[wildcards.results, wildcards.system, wildcards.run]
 
 
 def sheet_sources(study):
@@ -138,16 +145,16 @@ def measuring():
 
 
 def records_of(results):
-    """The records that a study's tables are made of, this system's first.
+    """The records that a study's tables are made of, those of the selected systems first.
 
-    They are those that it wants of this system, and what lies there of others. Where nothing is to be measured they are
-    those that lie there, by absolute paths, which no rule makes; not even a record that is damaged is measured again.
+    They are those that it wants of these, and what lies there of others. Where nothing is to be measured they are those
+    that lie there, by absolute paths, which no rule makes; not even a record that is damaged is measured again.
     """
     study = STUDIES[results]
     there = of_runs(Path("results", study.results), study.lines)
     if not measuring():
         return [path.absolute().as_posix() for path in there]
-    others = [path.as_posix() for path in there if path.parts[-3] != config["system"]]
+    others = [path.as_posix() for path in there if path.parts[-3] not in SELECTED]
     return wanted_records(study, study.runs) + others
 
 
@@ -260,11 +267,14 @@ def served_inputs(*of):
 
 
 @cache
-def check_measurable(results, run):
+def check_measurable(results, system, run):
     """Stop unless a run can be measured: what only measuring needs, and drawing records from elsewhere doesn't."""
-    study, run = STUDIES[results], RUNS[results, run]
+    study, run = STUDIES[results], RUNS[results, system, run]
     try:
-        check_cores(study, run)
+        # A dry-run doesn't know where it would run, and a job on a node is there already.
+        if workflow.is_main_process and not workflow.dryrun:
+            check_place(run["system"], machine(run["system"]), SELECTED, workflow.non_local_exec)
+        check_machine(study, run, machine(run["system"]))
         if not Path(dataset_folder(run)).exists():
             check_source(run["dataset"], DATASETS[run["dataset"]], Path("config/datasets.yaml"))
     except CotejoError as error:
@@ -275,7 +285,7 @@ def measured_inputs(wildcards):
     """What a run is measured from; nothing where its record is whole, because nothing makes a fact stale."""
     if all(Path(path.format(**dict(wildcards.items()))).exists() for path in (RECORD, SAMPLES, TELEMETRY)):
         return []
-    check_measurable(wildcards.results, wildcards.run)
+    check_measurable(wildcards.results, wildcards.system, wildcards.run)
     run = run_of(wildcards)
     if "server" not in run:
         return artefacts(run)
@@ -290,9 +300,45 @@ def export_flags(wildcards):
     return [] if run["format"] is None else ["--artefact", folder, "--parity", f"{folder}.parity.json"]
 
 
+def stage_flags(wildcards, output):
+    """The flag that has a run's files copied to its node's own disk first; a run on several nodes reads them in place.
+
+    What depends on the output is no setting to Snakemake, so that a change of it re-measures nothing.
+    """
+    asked = machine(wildcards.system).get("slurm", {})
+    if not asked.get("stage") or run_of(wildcards).get("nodes", 1) > 1:
+        return []
+    return [f"--stage={asked['scratch']}"] if "scratch" in asked else ["--stage"]
+
+
 def settings_of(wildcards):
     """A run as its measurement is told it. How often it is repeated is left out: a change of it re-measures nothing."""
     return json.dumps({key: value for key, value in run_of(wildcards).items() if key != "repeats"})
+
+
+def asked_of_slurm(resource):
+    """A function of wildcards: one resource of the job that measures a run; None where it asks for nothing."""
+    return lambda wildcards: measuring_resources(machine(wildcards.system), run_of(wildcards)).get(resource)
+
+
+@cache
+def machine(system):
+    """A system's file."""
+    return load_system(Path("config/systems", f"{system}.yaml"))
+
+
+# What rules ask of Slurm. Elsewhere none of it counts for anything.
+MEASURING = {resource: asked_of_slurm(resource) for resource in RESOURCES}
+PREPARING = preparing_resources(machine(SELECTED[0]))
+
+
+onstart:
+    # Only here it is known that no other Snakemake has this checkout.
+    if workflow.non_local_exec:
+        try:
+            refuse_queued(Path.cwd())
+        except CotejoError as error:
+            stop(error)
 
 
 def measuring_priority(wildcards):
@@ -310,8 +356,11 @@ def reported(wildcards):
 def command_of(wildcards):
     """The command that makes these results again."""
     words = [f"studies=[{study_of(wildcards).name}]"]
-    words += [f"{key}={config[key]}" for key in ("overlay", "system") if config[key]]
-    return f"snakemake --cores all --config {' '.join(words)}"
+    words += [f"overlay={config['overlay']}"] if config["overlay"] else []
+    words += [f"system={SELECTED[0] if len(SELECTED) == 1 else '[' + ','.join(SELECTED) + ']'}"]
+    # Each system is measured on nodes of its own.
+    profile = " --profile slurm" if len(SELECTED) > 1 else ""
+    return f"snakemake --cores all{profile} --config {' '.join(words)}"
 
 
 def compared_folder(key):

@@ -23,6 +23,8 @@ rule export_openvino:
     cache: True
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    resources:
+        **PREPARING,
     params:
         model="{model}",
         weights="{weights}",
@@ -46,6 +48,8 @@ rule export_openvino_genai:
     cache: True
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    resources:
+        **PREPARING,
     params:
         model="{model}",
         weights="{weights}",
@@ -69,6 +73,8 @@ rule export_onnx:
     cache: True
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    resources:
+        **PREPARING,
     params:
         model="{model}",
         weights="{weights}",
@@ -92,6 +98,8 @@ rule export_gguf:
     cache: True
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    resources:
+        **PREPARING,
     params:
         model="{model}",
         weights="{weights}",
@@ -117,6 +125,8 @@ rule check_export:
         format="|".join(EXPORTERS),
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    resources:
+        **PREPARING,
     params:
         bound=lambda wildcards: config["parity"][wildcards.precision],
     shell:

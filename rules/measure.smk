@@ -12,21 +12,23 @@ rule measure_process:
     log:
         "logs/measure_process/{results}/{system}/{run}/r{repeat}.log",
     wildcard_constraints:
-        # Records of other systems are there or they aren't: nothing here can make one.
-        system=re.escape(config["system"]),
+        system=OF_SELECTED,
         run=runs_that(served=False),
     priority: measuring_priority
     # All of them, so that nothing else runs meanwhile.
     threads: workflow.cores
+    resources:
+        **MEASURING,
     params:
         run=settings_of,
         model_folder=lambda wildcards: model_folder(run_of(wildcards)),
         dataset_folder=lambda wildcards: f"resources/datasets/{run_of(wildcards)['dataset']}",
         export=export_flags,
+        stage=stage_flags,
     shell:
         "python scripts/measure_process.py --run {params.run:q} --repeat {wildcards.repeat}"
         " --model-folder {params.model_folder:q} --dataset-folder {params.dataset_folder:q} {params.export:q}"
-        " --output {output.record:q} --log {log:q}"
+        " {params.stage:q} --output {output.record:q} --log {log:q}"
 
 
 rule measure_server:
@@ -40,18 +42,21 @@ rule measure_server:
     log:
         "logs/measure_server/{results}/{system}/{run}/r{repeat}.log",
     wildcard_constraints:
-        system=re.escape(config["system"]),
+        system=OF_SELECTED,
         run=runs_that(served=True),
     priority: measuring_priority
     threads: workflow.cores
+    resources:
+        **MEASURING,
     params:
         run=settings_of,
         model_folder=lambda wildcards: model_folder(run_of(wildcards)),
         dataset_folder=lambda wildcards: dataset_folder(run_of(wildcards)),
         export=export_flags,
+        stage=stage_flags,
         server=SERVER,
     shell:
         "python scripts/measure_server.py --run {params.run:q} --repeat {wildcards.repeat}"
         " --model-folder {params.model_folder:q} --dataset-folder {params.dataset_folder:q} {params.export:q}"
         " --prepared {params.server:q}/prepared --launch {params.server:q}/launch.json"
-        " --output {output.record:q} --log {log:q}"
+        " {params.stage:q} --output {output.record:q} --log {log:q}"

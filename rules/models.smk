@@ -41,6 +41,8 @@ rule synthesize_model:
         "logs/synthesize_model/{model}-{scale}.log",
     cache: True
     priority: PREPARE
+    resources:
+        **PREPARING,
     params:
         model="{model}",
         scale="{scale}",

@@ -1,6 +1,11 @@
 """What serves a model: rendered as files that a person can read, and proven once before anything is measured."""
 
 
+localrules:
+    # A few small files.
+    prepare_server,
+
+
 rule prepare_server:
     """Render what a run's server needs: a model repository, a configuration, the command that starts it."""
     input:
@@ -11,7 +16,7 @@ rule prepare_server:
     log:
         "logs/prepare_server/{results}/{system}/{run}.log",
     wildcard_constraints:
-        system=re.escape(config["system"]),
+        system=OF_SELECTED,
         run=runs_that(served=True),
     priority: PREPARE
     params:
@@ -39,10 +44,12 @@ rule launch_server:
         said="logs/launch_server/{results}/{system}/{run}.log",
         server="logs/launch_server/{results}/{system}/{run}.server.log",
     wildcard_constraints:
-        system=re.escape(config["system"]),
+        system=OF_SELECTED,
         run=runs_that(served=True),
     priority: PREPARE
     threads: workflow.cores
+    resources:
+        **MEASURING,
     params:
         run=settings_of,
         model_folder=lambda wildcards: model_folder(run_of(wildcards)),

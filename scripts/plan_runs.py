@@ -16,13 +16,20 @@ SHOWN = ("rank", "id", "digest", "repeats", "warmup_s", "duration_s")
 
 
 def show_sheet(path: Path) -> None:
-    """Print a sheet's runs as an aligned table, the least time that measuring them takes, and what isn't measured."""
+    """Print a sheet's runs by system, each as an aligned table, and what isn't measured there."""
     with path.open(newline="", encoding="utf-8") as stream:
         lines = list(csv.DictReader(stream))
+    for system in dict.fromkeys(line["system"] for line in lines):
+        print(f"{path}, system {system}")
+        show_lines([line for line in lines if line["system"] == system])
+        print()
+
+
+def show_lines(lines: list[dict[str, str]]) -> None:
+    """Print the lines of one system, and the least time that measuring its runs takes."""
     rows = [line for line in lines if not why_not(line)]
     table = [list(SHOWN), *([row.get(column, "") for column in SHOWN] for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(SHOWN))]
-    print(path)
     for line in table:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     repeats = sum(int(row["repeats"]) for row in rows)
@@ -32,7 +39,6 @@ def show_sheet(path: Path) -> None:
         stand_ins = ", ".join(phrases(line))
         if stand_ins or why_not(line):
             print(f"  {line['id']}: {why_not(line) or stand_ins}")
-    print()
 
 
 def least_s(row: dict[str, str]) -> float:
@@ -47,7 +53,9 @@ def main() -> None:
     parser.add_argument("--show", type=Path, nargs="+", help="print these sheets and do nothing else")
     parser.add_argument("--study", help="the name of a file in config/studies/, without .yaml")
     parser.add_argument("--overlay", default="", help="the name of a file in config/overlays/, or empty")
-    parser.add_argument("--system", default="local", help="the name of a file in config/systems/")
+    parser.add_argument(
+        "--systems", nargs="+", default=["local"], help="the names of files in config/systems/ (default: local)"
+    )
     parser.add_argument("--output", type=Path, help="the sheet to write, runs.csv")
     arguments = parser.parse_args()
     if arguments.show:
@@ -56,7 +64,7 @@ def main() -> None:
         return
     if not arguments.study or not arguments.output:
         parser.error("give --study and --output, or --show")
-    study = load_study(arguments.study, arguments.overlay, arguments.system)
+    study = load_study(arguments.study, arguments.overlay, arguments.systems)
     with replacing(arguments.output) as temporary:
         temporary.write_text(sheet_text(study), encoding="utf-8")
 

@@ -79,12 +79,12 @@ def copy_checkout(folder: Path) -> Project:
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if name.startswith(("tests/", "docs/")) or not (ROOT / name).is_file():
+        if name.startswith(("tests/", "docs/")) or not os.path.lexists(ROOT / name):
             continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, target)
-        os.utime(target, (1_600_000_000, 1_600_000_000))
+        shutil.copyfile(ROOT / name, target, follow_symlinks=False)
+        os.utime(target, (1_600_000_000, 1_600_000_000), follow_symlinks=False)
     return Project(folder)
 
 

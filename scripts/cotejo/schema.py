@@ -117,6 +117,9 @@ def explain(error: ValidationError, place: str) -> str:
             return f"{at}: must be at most {rule}. Lower it"
         case "minItems" | "minLength" | "minProperties":
             return f"{at}: must not be empty. Give at least {rule}, or delete the key"
+        case "uniqueItems":
+            twice = next(item for place, item in enumerate(value) if item in value[:place])
+            return f"{at}: names {short(twice)} twice. Delete one"
         case "anyOf" | "oneOf":
             return f"{at}: {schema.get('x-pattern', 'fits none of the allowed forms')}. Change it"
         case _:

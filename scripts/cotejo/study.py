@@ -5,7 +5,8 @@ registries say of them (task, architecture, format, digests of the model's and t
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from cotejo.schema import check, did_you_mean, key_text, load_yaml, names_in, sc
 from cotejo.serving_settings import PLACEMENT, serving_keys
 from cotejo.settings import check_settings
 from cotejo.stand_in import instead_of
-from cotejo.systems import check_systems, load_system
+from cotejo.systems import System, check_systems, cpus_of, load_system, selected
 
 CONFIG = ROOT / "config"
 
@@ -39,9 +40,10 @@ IDENTITY = ("id", "digest", "name", "study", "system", "repeats", "instead_of", 
 class Study:
     """A study with its runs expanded: what the workflow and its commands work from.
 
-    A line is one combination of the study's settings, in the study's order. Most are runs, which are measured. Those
-    that aren't have the settings that the study gives them, without the overlay, and say why: `needs` names what they
-    can't be measured without, `measured_as` the run that they equal under the overlay.
+    A line is one combination of the study's settings on one of the systems, system by system and then in the study's
+    order. Most are runs, which are measured. Those that aren't have the settings that the study gives them, without the
+    overlay, and say why: `needs` names what they can't be measured without on their system, `measured_as` the run that
+    they equal there under the overlay.
     """
 
     name: str
@@ -61,7 +63,7 @@ class Study:
 
     @property
     def needing(self) -> list[Run]:
-        """The lines that can't be measured here; `needs` says what for."""
+        """The lines that can't be measured on their system; `needs` says what for."""
         return [line for line in self.lines if "needs" in line]
 
     @property
@@ -70,8 +72,10 @@ class Study:
         return [line for line in self.lines if "measured_as" in line]
 
 
-def load_study(name: str, overlay: str = "", system: str = "local", config: Path = CONFIG) -> Study:
-    """Read, check and expand a study; CotejoError naming file, key, value and remedy where anything is wrong."""
+def load_study(name: str, overlay: str = "", systems: Sequence[str] = ("local",), config: Path = CONFIG) -> Study:
+    """Read, check and expand a study for each system; CotejoError naming file, key, value and remedy where anything is
+    wrong.
+    """
     path = config / "studies" / f"{name}.yaml"
     data = load_yaml(path, "study")
     models = load_yaml(config / "models.yaml", "models")
@@ -79,7 +83,7 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
     elsewhere = {} if overlay else import_folders(data.get("imports", []), path, config.parent)
     measured = [config.parent / "results" / results, *elsewhere.values()]
     datasets = with_recorded(load_yaml(config / "datasets.yaml", "datasets"), measured)
-    machine = load_system(config / "systems" / f"{system}.yaml")
+    machines = {system: load_system(config / "systems" / f"{system}.yaml") for system in systems}
     laid_over = load_overlay(config / "overlays" / f"{overlay}.yaml", models, datasets) if overlay else Overlay()
     if overlay and f"{name}-{overlay}" in names_in(config / "studies"):
         raise CotejoError(
@@ -88,33 +92,8 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
         )
 
     lines: list[Run] = []
-    seen: dict[str, tuple[Run, str]] = {}
-    for place, block, values in _combinations(data, path):
-        of_study = {"name": block["name"], "study": name, "system": system}
-        known = (models, datasets, path, place)
-        asked = _named((describe if "needs" in block else resolve)(values, *known) | of_study)
-        needs = block.get("needs") or lacking(values, laid_over, machine)
-        if needs:
-            lines.append(asked | {"needs": needs})
-            continue
-        run = asked
-        if laid_over:
-            laid = laid_over.over(values)
-            # What of it this run has no use for is another run's, or was that of what something stands in for.
-            run = resolve(laid, *known, laid) | of_study
-            stood_in = instead_of(asked, run)
-            run = _named(run | ({"instead_of": stood_in} if stood_in else {}))
-        if run["digest"] not in seen:
-            seen[run["digest"]] = (run, key_text(place))
-            lines.append(run)
-            continue
-        other, where = seen[run["digest"]]
-        if not overlay:
-            raise CotejoError(
-                f"{shown(path)}: {key_text(place)}: {run['id']}: the same run as in {where}. "
-                f"Delete one, or change a setting"
-            )
-        lines.append(asked | {"measured_as": other["id"]})
+    for system, machine in machines.items():
+        lines += _lines(data, path, {"study": name, "system": system}, machine, laid_over, (models, datasets))
 
     check_figures(data["figures"], path)
     check_systems(data["figures"], path, config)
@@ -123,6 +102,47 @@ def load_study(name: str, overlay: str = "", system: str = "local", config: Path
         name, results, data["title"], data.get("question", ""), laid_over.title, _published(data, path, config), lines,
         data["figures"], elsewhere,
     )  # fmt: skip
+
+
+def _lines(
+    data: dict[str, Any],
+    path: Path,
+    identity: dict[str, str],
+    machine: System,
+    overlay: Overlay,
+    registries: tuple[dict[str, Any], dict[str, Any]],
+) -> Iterator[Run]:
+    """The lines of a study on one system, in the study's order.
+
+    `identity` has the names of both; `registries` are models and data sets.
+    """
+    seen: dict[str, tuple[Run, str]] = {}
+    for place, block, values in _combinations(data, path):
+        of_study = {"name": block["name"], **identity}
+        known = (*registries, path, place)
+        asked = _named((describe if "needs" in block else resolve)(values, *known) | of_study)
+        needs = block.get("needs") or lacking(values, overlay, machine)
+        if needs:
+            yield asked | {"needs": needs}
+            continue
+        run = asked
+        if overlay:
+            laid = overlay.over(values)
+            # What of it this run has no use for is another run's, or was that of what something stands in for.
+            run = resolve(laid, *known, laid) | of_study
+            stood_in = instead_of(asked, run)
+            run = _named(run | ({"instead_of": stood_in} if stood_in else {}))
+        if run["digest"] not in seen:
+            seen[run["digest"]] = (run, key_text(place))
+            yield run
+            continue
+        other, where = seen[run["digest"]]
+        if not overlay:
+            raise CotejoError(
+                f"{shown(path)}: {key_text(place)}: {run['id']}: the same run as in {where}. "
+                f"Delete one, or change a setting"
+            )
+        yield asked | {"measured_as": other["id"]}
 
 
 def _combinations(data: dict[str, Any], path: Path) -> Iterator[tuple[Place, dict[str, Any], dict[str, Any]]]:
@@ -177,7 +197,7 @@ def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> 
     check(values, schema_of("config"), path)
     for key, folder in (("studies", "studies"), ("overlay", "overlays"), ("system", "systems")):
         allowed = names_in(path.parent / folder)
-        for name in values[key] if key == "studies" else [values[key]]:
+        for name in selected(values[key]):
             if name and name not in allowed:
                 raise CotejoError(
                     f"{shown(path)} or --config: {key}: {short(name)}: there is no config/{folder}/{name}.yaml"
@@ -207,21 +227,32 @@ def _multiply(settings: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield dict(zip(settings, values, strict=True))
 
 
-def check_cores(study: Study, run: Run, config: Path = CONFIG) -> None:
-    """CotejoError unless the run's cores exist on its system: where it is measured, which needn't be where it is drawn.
+def check_machine(study: Study, run: Run, machine: System, config: Path = CONFIG) -> None:
+    """CotejoError unless the run's system (its file's content) has its cores, and gives it the time that it may take:
+    where it is measured, which needn't be where it is drawn.
 
-    They are probed where that is this machine, and counted where the system's file says how many there are.
+    Cores are probed where that is this machine, and counted where the system's file says how many CPUs there are.
     """
-    machine = load_system(config / "systems" / f"{run['system']}.yaml")
+    path = config / "studies" / f"{study.name}.yaml"
     place = ("runs", list(dict.fromkeys(line["name"] for line in study.lines)).index(run["name"]))
+
+    def wrong(key: str, problem: str) -> CotejoError:
+        return CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(run[key])}: {problem}")
+
+    cpus = cpus_of(machine)
+    known = affinity.uniform(cpus, machine.get("sockets", 1)) if cpus else (affinity.mask(), affinity.topology())
     for key in ("cores", "client_cores"):
         if run.get(key, "rest") == "rest":
             continue
         try:
-            if "cpus" in machine:
-                affinity.resolve(run[key], *affinity.uniform(machine["cpus"], machine.get("sockets", 1)))
-            else:
-                affinity.resolve(run[key], affinity.mask(), affinity.topology())
+            affinity.resolve(run[key], *known)
         except CotejoError as error:
-            path = config / "studies" / f"{study.name}.yaml"
-            raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(run[key])}: {error}") from error
+            raise wrong(key, str(error)) from error
+    limit_min = machine.get("slurm", {}).get("runtime_min", math.inf)
+    if run["timeout_s"] > limit_min * 60:
+        file = config / "systems" / f"{run['system']}.yaml"
+        raise wrong(
+            "timeout_s",
+            f"longer than Slurm lets the job live, {limit_min} min ({shown(file)}: slurm.runtime_min). Raise that, or "
+            "lower this",
+        )

@@ -16,8 +16,10 @@ from cotejo.errors import CotejoError
 from cotejo.figures import FIGURES
 from cotejo.figures import figure as kind_of
 from cotejo.files import digest, sha256_of
+from cotejo.images import image_file, is_reference, refuse_missing_image, slug
 from cotejo.labels import machine_label
 from cotejo.order import drawn
+from cotejo.output_cache import check_told
 from cotejo.places import client_stack, dataset_folder, export_folder, model_folder, server_stack
 from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
@@ -53,8 +55,7 @@ try:
     config = load_config(config)
     SELECTED = selected(config["system"])
     STUDIES = {
-        study.results: study
-        for study in (load_study(name, config["overlay"], SELECTED) for name in config["studies"])
+        study.results: study for study in (load_study(name, config["overlay"], SELECTED) for name in config["studies"])
     }
     MODELS = load_yaml(Path("config/models.yaml"), "models")
     DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
@@ -98,6 +99,10 @@ JUDGING = [
         for path in Path("scripts/cotejo", folder).glob("*.py")
     ),
 ]
+
+
+# The images that config names in place of environments, by their file names here.
+IMAGES = {slug(own["image"]): own["image"] for own in config["environments"].values() if "image" in own}
 
 
 wildcard_constraints:
@@ -256,9 +261,9 @@ def artefacts(run):
 
 
 def stacks_of(run, *of):
-    """The stamps of the environments that a run's server, or client, or both, are to be made."""
-    made = [stack_of(run, config["environments"]).made for stack_of in of]
-    return [f"resources/environments/{stack}/made" for stack in made if stack]
+    """The stamps of what a run's server, or client, or both run under: an environment that is made, or an image."""
+    stamps = [stack_of(run, config["environments"]).stamp for stack_of in of]
+    return [stamp for stamp in stamps if stamp]
 
 
 def served_inputs(*of):
@@ -275,6 +280,9 @@ def check_measurable(results, system, run):
         if workflow.is_main_process and not workflow.dryrun:
             check_place(run["system"], machine(run["system"]), SELECTED, workflow.non_local_exec)
         check_machine(study, run, machine(run["system"]))
+        image = "server" in run and server_stack(run, config["environments"]).image
+        if image:
+            refuse_missing_image(image, config["environments"])
         if not Path(dataset_folder(run)).exists():
             check_source(run["dataset"], DATASETS[run["dataset"]], Path("config/datasets.yaml"))
     except CotejoError as error:
@@ -333,8 +341,13 @@ PREPARING = preparing_resources(machine(SELECTED[0]))
 
 
 onstart:
+    if workflow.non_local_exec and workflow.enable_cache:
+        try:
+            check_told(workflow.workflow_settings.cache)
+        except CotejoError as error:
+            stop(error)
     # Only here it is known that no other Snakemake has this checkout.
-    if workflow.non_local_exec:
+    if workflow.non_local_exec and measuring():
         try:
             refuse_queued(Path.cwd())
         except CotejoError as error:

@@ -2,8 +2,9 @@
 
 
 localrules:
-    # Packages are on the internet, where compute nodes need not be.
+    # Packages and images are on the internet, where compute nodes need not be.
     create_environment,
+    pull_image,
 
 
 rule create_environment:
@@ -21,3 +22,22 @@ rule create_environment:
     shell:
         "python scripts/create_environment.py {wildcards.stack} --prefix resources/environments/{wildcards.stack}"
         " > {log:q} 2>&1"
+
+
+rule pull_image:
+    """Pull a registry's image once into a folder that checkouts share; of a file of the user's, take its digest."""
+    input:
+        # So that a newer file of the user's is another image.
+        lambda wildcards: [] if is_reference(IMAGES[wildcards.image]) else image_file(IMAGES[wildcards.image]),
+    output:
+        known="resources/images/{image}.json",
+    log:
+        "logs/pull_image/{image}.log",
+    wildcard_constraints:
+        image="|".join(map(re.escape, IMAGES)) or "(?!)",
+    priority: PREPARE
+    retries: 2
+    params:
+        image=lambda wildcards: IMAGES[wildcards.image],
+    shell:
+        "python scripts/pull_image.py {params.image:q} --output {output.known:q} > {log:q} 2>&1"

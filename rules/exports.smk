@@ -1,6 +1,9 @@
 """What each runtime can load, made from a model, and the gate that says whether it may be measured."""
 
+import os
+
 from cotejo.exports import EXPORTERS, code_digest
+from cotejo.output_cache import VARIABLE, check_output_cache
 
 MODEL = "resources/models/{model}/{weights}-{scale}"
 
@@ -8,8 +11,30 @@ MODEL = "resources/models/{model}/{weights}-{scale}"
 # The cache that checkouts share knows an export by its rule's unformatted command, its params and its model. So params
 # hold everything else that decides the bytes: all wildcards, the code, the packages. No path may be absolute.
 #
+# Where several make the same export at once, the second lies inside the first (cotejo.verified leaves it out), and the
+# third can't be put there: its job is tried again, and finds the first.
+#
 # At full scale a job takes all cores, because two large models side by side would run out of the memory that each of
 # them has alone, and that would be written down as its result.
+
+
+if workflow.enable_cache and workflow.is_main_process:
+    try:
+        check_output_cache(os.environ.get(VARIABLE))
+    except CotejoError as error:
+        stop(error)
+elif workflow.enable_cache:
+
+    checkpoint know_all_rules:
+        """Never made. On a cluster's node Snakemake looks at no rule but the job's own, unless there is a checkpoint.
+
+        Then it doesn't know what made the model, tries to read the folder as a file, and fails; and were it not to, the
+        cache would know an export that a node makes by another name than the same export made here.
+        """
+        output:
+            "resources/never-made",
+        shell:
+            "exit 1"
 
 
 rule export_openvino:
@@ -22,6 +47,7 @@ rule export_openvino:
         "logs/export_openvino/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    retries: 1
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
@@ -47,6 +73,7 @@ rule export_openvino_genai:
         "logs/export_openvino_genai/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    retries: 1
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
@@ -72,6 +99,7 @@ rule export_onnx:
         "logs/export_onnx/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    retries: 1
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
@@ -97,6 +125,7 @@ rule export_gguf:
         "logs/export_gguf/{model}-{weights}-{scale}-{precision}.log",
     cache: True
     priority: PREPARE
+    retries: 1
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     resources:
         **PREPARING,

@@ -41,6 +41,7 @@ rule synthesize_model:
         "logs/synthesize_model/{model}-{scale}.log",
     cache: True
     priority: PREPARE
+    retries: 1
     resources:
         **PREPARING,
     params:

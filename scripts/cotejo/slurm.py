@@ -26,14 +26,17 @@ ASK_S = 60.0
 
 Resources = dict[str, str | int]
 
+# What asks for nothing. Where Snakemake counts in units it can't be left out by a function.
+NOTHING: Resources = {"mem_mb": 0, "runtime": 0}
+
 
 def measuring_resources(system: Mapping[str, Any], run: Mapping[str, Any]) -> Resources:
     """What a job asks for that measures a run, or starts its server: whole machines, and the GPUs that it is to see.
 
-    By the names of the executor plugin's resources. Nothing for a system without `slurm`.
+    By the names of the executor plugin's resources. NOTHING for a system without `slurm`.
     """
     if "slurm" not in system:
-        return {}
+        return NOTHING
     asked, nodes = system["slurm"], run.get("nodes", 1)
     extra = ["--exclusive"]
     number = gpus(run) // nodes
@@ -41,8 +44,8 @@ def measuring_resources(system: Mapping[str, Any], run: Mapping[str, Any]) -> Re
         # As --gres would be, which the plugin takes for a wish for as many tasks as there are GPUs.
         kind = f"{asked['gpu_type']}:" if "gpu_type" in asked else ""
         extra.append(f"--gpus-per-node={kind}{number}")
-    runtime_min = asked.get("runtime_min", math.ceil(run["timeout_s"] / 60) + AROUND_MIN)
-    found = _common(asked, "partition") | {"runtime": runtime_min, "slurm_extra": " ".join(extra)}
+    runtime_min = math.ceil(run["timeout_s"] / 60) + AROUND_MIN
+    found = {"runtime": runtime_min} | _common(asked, "partition") | {"slurm_extra": " ".join(extra)}
     if nodes > 1:
         # `mpi` keeps the job out of an srun of one task, within which no other could be started on the other nodes.
         found |= {"nodes": nodes, "tasks": nodes, "mpi": "srun"}
@@ -58,8 +61,8 @@ def preparing_resources(system: Mapping[str, Any]) -> Resources:
 
 
 def _common(asked: Mapping[str, Any], partition: str) -> Resources:
-    names = {"slurm_partition": partition, "slurm_account": "account", "cpus_per_task": "cpus_per_task"}
-    names |= {key: key for key in ("qos", "constraint")}
+    names = {"slurm_partition": partition, "slurm_account": "account", "runtime": "runtime_min"}
+    names |= {key: key for key in ("cpus_per_task", "qos", "constraint")}
     found: Resources = {name: asked[key] for name, key in names.items() if key in asked}
     # 0 asks for nothing; left out, it would be what Snakemake guesses from the size of the inputs.
     return found | {"mem_mb": int(asked.get("memory_gib", 0) * 1024)}

@@ -47,13 +47,14 @@ def test_a_run_on_several_nodes_is_kept_out_of_an_srun_of_one_task():
 
 def test_what_measures_nothing_asks_for_no_gpu_and_shares_its_node():
     system = {"slurm": {**NODE, "partition": "gpu", "gpu_type": "a30", "runtime_min": 9}}
-    assert slurm.preparing_resources(system) == {"slurm_partition": "gpu", "cpus_per_task": 20, "mem_mb": 0}
+    asked = {"slurm_partition": "gpu", "cpus_per_task": 20, "mem_mb": 0, "runtime": 9}
+    assert slurm.preparing_resources(system) == asked
     system["slurm"]["prepare_partition"] = "cpu"
     assert slurm.preparing_resources(system)["slurm_partition"] == "cpu"
 
 
 def test_a_system_that_slurm_does_not_know_asks_for_nothing():
-    assert slurm.measuring_resources({}, RUN) == {}
+    assert slurm.measuring_resources({}, RUN) == slurm.NOTHING
     assert slurm.preparing_resources({}) == {}
 
 

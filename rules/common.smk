@@ -25,7 +25,7 @@ from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
 from cotejo.stacks import lock_files
 from cotejo.sheet import sheet_text
-from cotejo.slurm import RESOURCES, measuring_resources, preparing_resources, refuse_queued
+from cotejo.slurm import RESOURCES, measuring_resources, preparing_resources, refuse_queued, remember_job_age
 from cotejo.study import check_machine, load_config, load_study
 from cotejo.systems import check_place, load_system, selected
 
@@ -324,19 +324,33 @@ def settings_of(wildcards):
     return json.dumps({key: value for key, value in run_of(wildcards).items() if key != "repeats"})
 
 
-def asked_of_slurm(resource):
-    """A function of wildcards: one resource of the job that measures a run; None where it asks for nothing."""
-    return lambda wildcards: measuring_resources(machine(wildcards.system), run_of(wildcards)).get(resource)
-
-
 @cache
 def machine(system):
     """A system's file."""
     return load_system(Path("config/systems", f"{system}.yaml"))
 
 
+def asked_of_slurm():
+    """The resources of jobs that measure: as they are where all runs have the same, else as functions of wildcards.
+
+    For thousands of jobs functions are dear: Snakemake asks each several times, and looks every time at what it takes.
+    """
+    asked = {key: measuring_resources(machine(run["system"]), run) for key, run in RUNS.items()}
+    found = {}
+    for resource in RESOURCES:
+        values = {key: resources.get(resource) for key, resources in asked.items()}
+        several = len(set(values.values())) > 1
+        found[resource] = by_run(values) if several else next(iter(values.values()), None)
+    return {resource: value for resource, value in found.items() if value is not None}
+
+
+def by_run(values):
+    """A function of wildcards: that of these values which belongs to the run."""
+    return lambda wildcards: values[wildcards.results, wildcards.system, wildcards.run]
+
+
 # What rules ask of Slurm. Elsewhere none of it counts for anything.
-MEASURING = {resource: asked_of_slurm(resource) for resource in RESOURCES}
+MEASURING = asked_of_slurm()
 PREPARING = preparing_resources(machine(SELECTED[0]))
 
 
@@ -352,6 +366,8 @@ onstart:
             refuse_queued(Path.cwd())
         except CotejoError as error:
             stop(error)
+    if workflow.non_local_exec:
+        remember_job_age()
 
 
 def measuring_priority(wildcards):

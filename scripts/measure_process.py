@@ -8,7 +8,7 @@ that are not the run's, and leaves no record then.
 import argparse
 from pathlib import Path
 
-from cotejo.arguments import add_run, inputs_of
+from cotejo.arguments import add_run, add_stage, inputs_of
 from cotejo.command import end_with_workflow, run
 from cotejo.measure import measure
 
@@ -17,6 +17,7 @@ def main() -> None:
     """Parse the command line, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_run(parser)
+    add_stage(parser)
     parser.add_argument("--repeat", required=True, type=int, help="which repeat of the run this is, from 1")
     parser.add_argument("--output", required=True, type=Path, help="the record to write (JSON), such as r1.json")
     parser.add_argument("--log", required=True, type=Path, help="where the measured process's own output goes")

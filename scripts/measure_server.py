@@ -8,7 +8,7 @@ client that dies, hangs or is missing becomes a `failed` record with its reason,
 import argparse
 from pathlib import Path
 
-from cotejo.arguments import add_run, add_server, environments, inputs_of, serving_of
+from cotejo.arguments import add_run, add_server, add_stage, environments, inputs_of, serving_of
 from cotejo.command import end_with_workflow, run
 from cotejo.measure_server import measure
 from cotejo.places import client_stack
@@ -19,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_run(parser)
     add_server(parser)
+    add_stage(parser)
     parser.add_argument("--repeat", required=True, type=int, help="which repeat of the run this is, from 1")
     parser.add_argument("--launch", required=True, type=Path, help="what launch_server found out (JSON)")
     parser.add_argument("--output", required=True, type=Path, help="the record to write (JSON), such as r1.json")

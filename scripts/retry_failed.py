@@ -1,4 +1,4 @@
-"""Delete the failed records of this system, so that the next `snakemake` measures those repeats again.
+"""Delete the failed records of the selected systems, so that the next `snakemake` measures those repeats again.
 
 What made them fail is deleted with them where it would only fail again: an export whose files are damaged or that could
 not be made, in Snakemake's between-workflow cache too, the findings of its parity gate, and a server's launch.
@@ -15,6 +15,7 @@ from cotejo.errors import CotejoError
 from cotejo.files import read_json, remove
 from cotejo.record import find, samples_path, telemetry_path
 from cotejo.schema import did_you_mean, load_yaml
+from cotejo.systems import selected
 
 
 def main() -> None:
@@ -22,15 +23,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="the folder of all results (%(default)s)")
     parser.add_argument("--study", help="only this folder of them, such as demo or edge-cloud-smoke (all)")
-    parser.add_argument("--system", help="the system whose records are deleted (the one config/config.yaml names)")
+    parser.add_argument(
+        "--system", nargs="+", help="the systems whose records are deleted (those that config/config.yaml names)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     arguments = parser.parse_args()
-    system = arguments.system or load_yaml(ROOT / "config" / "config.yaml", "config")["system"]
+    systems = arguments.system or selected(load_yaml(ROOT / "config" / "config.yaml", "config")["system"])
     failed = [
         (path, record)
         for folder in studies(arguments.results, arguments.study)
         for path in find(folder)
-        if path.parent.parent.name == system and (record := read_json(path))["status"] == "failed"
+        if path.parent.parent.name in systems and (record := read_json(path))["status"] == "failed"
     ]
     verb = "would delete" if arguments.dry_run else "deleted"
     for path, record in failed:
@@ -40,7 +43,7 @@ def main() -> None:
             if not arguments.dry_run:
                 remove(doomed)
             print(f"  {verb} {doomed}")
-    print(f"{verb} {len(failed)} failed records of system {system}")
+    print(f"{verb} {len(failed)} failed records of system {', '.join(systems)}")
 
 
 def studies(results: Path, study: str | None) -> list[Path]:

@@ -25,6 +25,7 @@ from cotejo.serving import Serving, job_of
 from cotejo.serving import serving as serving_by
 from cotejo.session import ServingError, Session, Setting, serving, telling_line
 from cotejo.study import load_study
+from cotejo.systems import selected
 
 
 def main() -> None:
@@ -32,12 +33,14 @@ def main() -> None:
     parser.add_argument("study", help="a file of config/studies/, without .yaml")
     parser.add_argument("run", help="one of its runs, by the id that `snakemake plan` prints, or by its block's name")
     parser.add_argument("--overlay", default="", help="the overlay laid over it")
+    parser.add_argument("--system", help="the system that this machine is (the one config/config.yaml names)")
     parser.add_argument(
         "--log", type=Path, default=Path("logs/serve.log"), help="for the server's own output (%(default)s)"
     )
     arguments = parser.parse_args()
     config = load_yaml(ROOT / "config" / "config.yaml", "config")
-    chosen = chosen_run(load_study(arguments.study, arguments.overlay, config["system"]).runs, arguments.run)
+    system = arguments.system or only_system(config["system"])
+    chosen = chosen_run(load_study(arguments.study, arguments.overlay, [system]).runs, arguments.run)
     stack = places.server_stack(chosen, config["environments"])
     inputs = made_inputs(chosen, stack)
     with (
@@ -45,6 +48,17 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="cotejo-serve-") as folder,
     ):
         serve(inputs, serving_by(Path(folder, "prepared"), stack), Path(folder), arguments.log)
+
+
+def only_system(names: str | list[str]) -> str:
+    """The one system that config.yaml names; CotejoError where there are several, for a server is started on this."""
+    first, *others = selected(names)
+    if others:
+        raise CotejoError(
+            f"config/config.yaml: system: [{', '.join([first, *others])}]: a server is started on this machine alone. "
+            "Give the one that it is by --system"
+        )
+    return first
 
 
 def chosen_run(runs: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,9 +46,9 @@ class Project:
         assert lines[0].startswith("error: ")
         return lines[0]
 
-    def finish(self, study: str = "demo", overlay: str = "") -> None:
+    def finish(self, study: str = "demo", overlay: str = "", systems: Sequence[str] = ("local",)) -> None:
         """Put down every file that a finished study has, in the order a run makes them, as empty stand-ins."""
-        loaded = load_study(study, overlay, config=self.folder / "config")
+        loaded = load_study(study, overlay, systems, self.folder / "config")
         results = self.folder / "results" / loaded.results
         files = [results / "runs.csv"]
         for run in loaded.runs:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,19 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parity", type=Path, help="what check_export found about that export (JSON)")
 
 
+def add_stage(parser: argparse.ArgumentParser) -> None:
+    """The flag that has a run's folders copied to the machine's own disk first."""
+    parser.add_argument(
+        "--stage",
+        nargs="?",
+        const=tempfile.gettempdir(),
+        metavar="FOLDER",
+        help="copy model, export, data set and what a server was prepared with below this folder of the machine's own "
+        "disk before anything is measured, and delete them at the end; it may name variables, such as '/scratch/$USER' "
+        "(without FOLDER: $TMPDIR, or /tmp)",
+    )
+
+
 def add_server(parser: argparse.ArgumentParser) -> None:
     """The flags that say by what a run is served."""
     parser.add_argument("--prepared", required=True, type=Path, help="the folder that prepare_server fills")
@@ -44,6 +58,7 @@ def inputs_of(arguments: argparse.Namespace, repeat: int = 1) -> Inputs:
         dataset_folder=arguments.dataset_folder,
         export_folder=arguments.artefact,
         parity_file=arguments.parity,
+        stage=getattr(arguments, "stage", None),
     )
     check_exports(inputs)
     return inputs

@@ -20,6 +20,8 @@ INTERVAL_S = 0.25
 POLL_S = 0.02
 # How long one that was killed may take to end: what waits for a driver that hangs never does.
 KILL_S = 30.0
+# How long one of several may take to end once the others have.
+OVER_S = 20.0
 TAIL_BYTES = 4096
 
 # Set by whoever started us, they would reach into the measured process: the same run must not depend on the shell.
@@ -84,7 +86,7 @@ class Child:
     def end(self, timed_out: bool = False) -> Ending:
         """Kill what is left of it, its descendants in other sessions too, and say how it ended."""
         if self._ending is None:
-            with _uninterrupted():
+            with uninterrupted():
                 if not self.has_ended():
                     os.killpg(self.process.pid, signal.SIGKILL)
                     self._ended_s = time.monotonic()
@@ -173,15 +175,18 @@ def run_child(
     timeout_s: float,
     log: Path,
     at_end: Callable[[], None] = lambda: None,
+    over: Callable[[], bool] = lambda: False,
 ) -> Ending:
     """Run a command behind its pin command until it ends, or kill it when its time is over; its output goes to the log.
 
     `at_end` is called once it has ended by itself, before it is waited for: what it used can still be read then.
+    Once it is `over` without it, where it is one of several, it has a short time to end, and is then killed.
     However this function is left, by an exception too, none of the child's descendants lives on.
     """
     with nothing_left(), aside(watch.expected), started(pin, command, environment, watch, "worker", log) as child:
-        timed_out = not supervise([child], child.has_ended, time.monotonic() + timeout_s)
-        if not timed_out:
+        deadline_s = time.monotonic() + timeout_s
+        timed_out = not supervise([child], lambda: child.has_ended() or over(), deadline_s)
+        if child.has_ended() or supervise([child], child.has_ended, min(time.monotonic() + OVER_S, deadline_s)):
             at_end()
         return child.end(timed_out)
 
@@ -253,7 +258,7 @@ def nothing_left() -> Iterator[None]:
     try:
         yield
     finally:
-        with _uninterrupted():
+        with uninterrupted():
             deadline_s = time.monotonic() + KILL_S
             while orphans := set(children_of(os.getpid())) - others:
                 for orphan in orphans:
@@ -265,7 +270,7 @@ def nothing_left() -> Iterator[None]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """A second Ctrl-C must not cut this short."""
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:

@@ -26,7 +26,9 @@ def unlike_claims(paths: Mapping[str, Iterable[Path]], systems: Path) -> dict[Ma
     for origin, members in paths.items():
         for path in members:
             record = read_json(path)
-            reason = unlike(record["environment"], known.get(record["system"], {}), record["run"]["device"])
+            system, device = known.get(record["system"], {}), record["run"]["device"]
+            machines = (record["environment"], *(node for node in record.get("nodes", []) if node["machine"]))
+            reason = next(filter(None, (unlike(machine, system, device) for machine in machines)), "")
             if reason:
                 found[origin, record["system"], digest(merge_key(record), 6)] = reason
     return found

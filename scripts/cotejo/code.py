@@ -25,6 +25,7 @@ STARTING = ("servers", "clients")
 
 # Where what is measured begins: in the process that holds the model, or at the client, the server and what they speak.
 WORKER = ("cotejo/worker.py",)
+RANK = "cotejo/rank.py"  # where there are several such processes
 SERVING = tuple(f"cotejo/{name}/__init__.py" for name in ("clients", "servers", "apis"))
 
 

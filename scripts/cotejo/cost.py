@@ -112,9 +112,11 @@ def bounds(usd_per_hour: float, metric: str, low: float, high: float) -> tuple[f
     return ends[0], ends[1]
 
 
-def machines_needed(accelerators: int, gpus: int) -> int:
-    """How many whole machines a run on so many GPUs takes, where each has `gpus` of them; at least one."""
-    return max(1, math.ceil(accelerators / gpus)) if gpus else 1
+def machines_needed(accelerators: int, gpus: int, nodes: int = 1) -> int:
+    """How many whole machines a run on so many GPUs takes, where each has `gpus` of them; at least one, and at least
+    the nodes that it asks for, each of which it has for itself, whatever part of their GPUs it uses.
+    """
+    return max(1, nodes, math.ceil(accelerators / gpus) if gpus else 1)
 
 
 def power_w(energy_per_request_j: float, requests_per_s: float) -> float:

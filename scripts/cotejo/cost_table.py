@@ -116,7 +116,8 @@ def _cost(row: Row, systems: Systems, config: Mapping[str, float]) -> dict[str, 
     if name not in systems:
         return cells | {"reason": f"{file}: no such file. Write it, with usd_per_hour or purchase_usd"}
     system = systems[name]
-    machines = machines_needed(int(row.get("accelerators") or 0), system.get("gpus", 0))
+    accelerators, nodes = (int(row.get(key) or 0) for key in ("accelerators", "nodes"))
+    machines = machines_needed(accelerators, system.get("gpus", 0), nodes)
     origin = value_label("origin", row.get("origin", ""))
     cells |= {"machine": ", ".join(filter(None, [machine_label(system), origin])), "site": system["site"]}
     told = _price_cells(row, system, config, machines)
@@ -124,7 +125,7 @@ def _cost(row: Row, systems: Systems, config: Mapping[str, float]) -> dict[str, 
         return cells | {"reason": lacking}
     cells |= told
     if not metric:
-        return cells | {"reason": row.get("reasons", "")}
+        return cells | {"reason": row.get("reasons") or row.get("verdict", "")}
     if not row["median"] > 0:
         return cells | {"reason": row["reasons"].split(SEPARATOR)[0] or "no rate"}
     price = price_of(cells)

@@ -18,11 +18,12 @@ from cotejo.servers.interface import Endpoint, Job
 from cotejo.session import (
     ServingError,
     Setting,
-    in_image,
+    hide,
+    in_cluster,
     ran_out_of_memory,
     refuse_missing,
     remedy,
-    server_environment,
+    server_command,
     telling_line,
 )
 from cotejo.sweep import Client, Sweep, read_level, refuse_all_failed
@@ -51,7 +52,7 @@ def sweep_engine(
         result.counted.append(None)
         refuse_all_failed(level)
     except ServingError as error:
-        result.failure = error.failure
+        result.failure, result.nodes = error.failure, result.nodes or error.nodes
     return result
 
 
@@ -61,21 +62,32 @@ def _level(
 ) -> Level:  # fmt: skip
     """The level; ServingError where it fails. What was started, and how it ended, is put into `result`."""
     assert job.engine is not None
-    try:
-        launch = client.module.command(job)
-    except CotejoError as error:
-        raise ServingError("client-missing", str(error)) from error
-    command = in_image(setting.image, launch.command, job.engine) if setting.image else list(launch.command)
-    environment = server_environment(server, job.engine, launch, None)
-    refuse_missing(command[0], environment, "client-missing", remedy(client.module.STACK))
-    result.command = [*setting.pin, *command]
     output, start_s = job.folder / "standard-output", time.monotonic()
-    with started(setting.pin, command, environment, setting.watch, "server", setting.log, output) as child:
-        in_time = supervise([child], child.has_ended, deadline_s)
-        finish()
-        result.ending = child.end(timed_out=not in_time)
+    with in_cluster(server, job.engine, setting) as (engine, others):
+        try:
+            launch = client.module.command(replace(job, engine=engine))
+            command, environment = server_command(server, engine, launch, None, setting.image)
+        except CotejoError as error:
+            raise ServingError("client-missing", str(error)) from error
+        refuse_missing(command[0], environment, "client-missing", remedy(client.module.STACK, setting.image))
+        result.command, start_s = [*setting.pin, *command], time.monotonic()
+
+        def ended() -> bool:
+            others.look()
+            return child.has_ended()
+
+        with started(setting.pin, command, environment, setting.watch, "server", setting.log, output) as child:
+            in_time = supervise([child], ended, deadline_s)
+            others.release()
+            finish()
+            result.ending = child.end(timed_out=not in_time)
+    result.nodes = others.reports
+    hide(others.cluster.token if others.cluster else None, output)
     shutil.copyfile(output, setting.log.with_suffix(".out"))
     result.left = [f"process {process} could not be ended" for process in child.left]
+    failure = others.failure()
+    if failure:
+        raise ServingError(failure.reason, failure.message)
     if in_time and result.ending.exit_code != 0 and ran_out_of_memory(child):
         raise ServingError("out-of-memory", f"{job.level.name}: {telling_line(child.log)}")
     return read_level(client, job, start_s, output, result.ending, setting.log)

@@ -230,6 +230,7 @@ def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
         # A server's programs are not in the lock file; a run in process has no such key.
         **({"server": {key: server[key] for key in ("version", "environment", "image")}} if server else {}),
         **_stack_locks(record),
+        **_other_nodes(record),
         "system": record["system"],
         "cpu": environment["machine"]["cpu"],
         "gpus": _each(gpu["name"] for gpu in environment["gpus"]),
@@ -239,6 +240,19 @@ def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
         "export": record["export"]["digest"] if record["export"] else None,
         "code": record["code_digest"],
     }
+
+
+def _other_nodes(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The processors and drivers of a run's other machines; nothing where it has one."""
+    each = [
+        {
+            "cpu": node["machine"] and node["machine"]["cpu"],
+            "gpus": _each(gpu["name"] for gpu in node["gpus"]),
+            "driver": _each(gpu["driver"] for gpu in node["gpus"]),
+        }
+        for node in record.get("nodes", [])
+    ]
+    return {"nodes": sorted(each, key=str)} if each else {}
 
 
 def _stack_locks(record: Mapping[str, Any]) -> dict[str, str]:

@@ -32,6 +32,12 @@ class SplitMissing(MeasuringError):
     reason = "split-missing"
 
 
+class NodeFailed(MeasuringError):
+    """The nodes of a job aren't as the run needs them, or what was to run on one of them doesn't."""
+
+    reason = "node-failed"
+
+
 class LossNotFinite(MeasuringError):
     """The loss of a training became infinite, or no number at all: it learns nothing any more."""
 

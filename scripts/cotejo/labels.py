@@ -111,6 +111,8 @@ def value_label(column: str, value: str) -> str:
         return load_label(value) if value else ""
     if column == "accelerators":
         return accelerators_label(value)
+    if column == "nodes":
+        return "" if value in ("", "1") else f"{value}\u00a0nodes"
     if column == "split":
         return _SPLITS.get(value, value.replace("_", " "))
     if column == "inputs":

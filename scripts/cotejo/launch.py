@@ -2,16 +2,18 @@
 
 import shlex
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity
+from cotejo import affinity, container
 from cotejo.affinity import Watch
 from cotejo.apis import api as api_module
 from cotejo.apis.ask import ask
 from cotejo.apis.interface import AnswerError, Item, asked
 from cotejo.artefact import EXPORT, MODEL, Failure, corruption, gate_failure
 from cotejo.child import aside, nothing_left
+from cotejo.cluster import is_clustered, stand_in
 from cotejo.errors import CotejoError, last_line
 from cotejo.files import remove, sha256_of
 from cotejo.golden import checked
@@ -21,7 +23,7 @@ from cotejo.repeat import Inputs, end_leftovers, lost_pin, pinned_cpus
 from cotejo.servers import server as server_module
 from cotejo.servers.interface import Endpoint
 from cotejo.serving import Serving, job_of, prepared_files
-from cotejo.session import ServingError, Session, Setting, serving, telling_line
+from cotejo.session import ServingError, Session, Setting, server_command, serving, telling_line
 
 FIRST_PORT = 8000  # in the launch line that people read
 
@@ -39,14 +41,17 @@ def prepare(inputs: Inputs, given: Serving) -> str:
         return f"# {failure.reason}: {failure.message}\n"
     with tempfile.TemporaryDirectory(prefix="cotejo-") as scratch:
         job = job_of(inputs, given, len(pinned_cpus(inputs.run)), Path(scratch))
+        job = replace(job, cluster=stand_in(inputs.run)) if is_clustered(module, inputs.run) else job
         module.prepare(job)
         ports = {name: FIRST_PORT + place for place, name in enumerate(module.PORTS)}
         try:
             launch = module.launch(job, Endpoint(ports, inputs.run["model"]))
+            command, environment = server_command(module, job, launch, None, given.image)
         except CotejoError as error:
             return f"# server-missing: {error}\n"
-    variables = [f"{name}={shlex.quote(value)}" for name, value in sorted(launch.environment.items())]
-    return " \\\n  ".join([*variables, shlex.join(launch.command)]) + "\n"
+    told = container.carried_in(environment) if given.image else launch.environment
+    variables = [f"{name}={shlex.quote(value)}" for name, value in sorted(told.items())]
+    return " \\\n  ".join([*variables, shlex.join(command)]) + "\n"
 
 
 def unservable(inputs: Inputs) -> Failure | None:
@@ -97,7 +102,7 @@ def _launched(
                 answer = _answer(session, run, item)
     except ServingError as error:
         return error.failure
-    failure = left_behind(session.left) or lost_pin(watch)
+    failure = session.others.failure() or left_behind(session.left) or lost_pin(watch)
     if failure or module.STAND_IN or not getattr(module, "comparable", lambda run: True)(run):
         return failure
     tokens = asked(item, run).get("new_tokens", 0)
@@ -116,6 +121,7 @@ def _answer(session: Session, run: dict[str, Any], item: Item) -> Any:
         return ask(run["api"], session.endpoint, {**run, "stream": False}, item, run["timeout_s"])
     except (AnswerError, OSError) as error:
         if session.has_died():
+            session.others.refuse_ended()
             said = f"it ended when it was asked: {telling_line(session.child.log)}"
             raise ServingError("server-died", said) from error
         raise ServingError("golden", f"it gave no good answer to {item.item}: {last_line(error)}") from error

@@ -1,23 +1,37 @@
 """Measure one repeat of one run in a fresh, pinned process, and write down what came of it, failures included."""
 
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cotejo import affinity, lock, quiet
+from cotejo import affinity, lock, ports, quiet, ranks
 from cotejo.affinity import Watch
-from cotejo.artefact import EXPORT, MODEL, Failure, corruption
-from cotejo.child import Ending, child_environment, run_child
+from cotejo.allocation import allocated
+from cotejo.artefact import Failure
+from cotejo.backends import processes, together
+from cotejo.child import OVER_S, Ending, child_environment, run_child, supervise
 from cotejo.code import SCRIPTS
-from cotejo.errors import OUT_OF_MEMORY
+from cotejo.errors import OUT_OF_MEMORY, MeasuringError, NodeFailed
 from cotejo.files import read_json, write_json
+from cotejo.nodes import Follow, following
+from cotejo.processes import shares
+from cotejo.rank import folder_of
 from cotejo.record import count_rows
 from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
+from cotejo.servers.interface import HOST
 from cotejo.session import devices
+from cotejo.staging import Copies
 from cotejo.telemetry.beside import sampling
+from cotejo.worker import SAMPLES
+from cotejo.worker import WORKER as WORKER_REPORT
 
 WORKER = ("-m", "cotejo.worker")
 
@@ -37,13 +51,60 @@ def measure(
     write_repeat(inputs, output, partial(_measured, inputs, log=log, worker=worker), lock_path, say)
 
 
-def _measured(inputs: Inputs, watch: Watch, folder: Path, *, log: Path, worker: Sequence[str]) -> Outcome:
-    """Check the files, run the worker, and judge: under the lock, for reading gigabytes would disturb others."""
+def _measured(
+    inputs: Inputs, copies: Copies, watch: Watch, folder: Path, *, log: Path, worker: Sequence[str]
+) -> Outcome:
+    """Run the worker, or as many as the run has, and judge."""
+    inputs = inputs.at(copies)
+    if together(inputs.run):
+        return _together(inputs, watch, folder, log)
+    job = write_job(inputs, folder, len(watch.expected))
+    command = [sys.executable, *worker, "--job", str(job)]
+    ran = _ran(inputs.run, command, len(watch.expected), watch, folder, log)
+    report = folder / WORKER_REPORT
+    said = read_json(report) if report.is_file() and not ran.ending.timed_out and ran.ending.exit_code == 0 else None
+    return _outcome(judge(ran.ending, said, watch, inputs.run["timeout_s"]), ran, watch, said, folder / SAMPLES)
+
+
+def _together(inputs: Inputs, watch: Watch, folder: Path, log: Path) -> Outcome:
+    """Run several processes, on this node and on the run's others, and judge by what becomes of all."""
+    run, of_node = inputs.run, processes(inputs.run)
+    threads = len(shares(watch.expected, affinity.topology(), of_node)[0])
+    try:
+        met = allocated(run) if run.get("nodes", 1) > 1 else None
+    except MeasuringError as error:
+        return Outcome(Failure(error.reason, str(error)), watch)
+    address = met.address if met else HOST
+    meeting = ranks.Meeting(address, ports.free_ports(["meeting"], address)["meeting"], run.get("nodes", 1))
+    # Where there are other nodes, they must see it too.
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{log.stem}.ranks-", dir=log.parent if met else folder) as shared:
+        output = Path(shared).absolute()
+        start = partial(ranks.command, sys.executable, write_job(inputs, output, threads), meeting, of_node)
+        follow = Follow(run, start("{rank}", "{address}"), Path(sys.executable), log)
+        try:
+            with following(met, follow) if met else nullcontext() as others:
+                over = others.ended if others else lambda: False
+                ran = _ran(run, start("0", address), threads, watch, folder, log, over)
+                if others and ran.ending.exit_code == 0:
+                    supervise([], others.ended, time.monotonic() + OVER_S)
+        except NodeFailed as error:
+            return Outcome(Failure(error.reason, str(error)), watch)
+        expected = of_node * meeting.nodes
+        found, died = ranks.reports(output, expected), ranks.deaths(output, meeting.nodes)
+        samples = folder_of(output, 0) / SAMPLES
+        if samples.is_file():
+            shutil.move(samples, folder / SAMPLES)
+    said, of_nodes = ranks.said(found), others.failure() if others else None
+    failure = None if ran.ending.timed_out else ranks.failure(expected, found, died, ran.ending, of_nodes)
+    failure = failure or judge(ran.ending, said, watch, run["timeout_s"])
+    outcome = _outcome(failure, ran, watch, said, folder / SAMPLES)
+    return replace(outcome, nodes=others.reports) if others else outcome
+
+
+def write_job(inputs: Inputs, folder: Path, threads: int) -> Path:
+    """Write down, in a folder that then is the job's output, what each measured process is to do."""
     artefact = inputs.export_folder or inputs.model_folder
-    failure = corruption(artefact, EXPORT if inputs.export_folder else MODEL)
-    if failure:
-        return Outcome(failure, watch)
-    threads = len(watch.expected)
     job = {
         "run": inputs.run,
         "artefact": str(artefact.absolute()),
@@ -53,32 +114,52 @@ def _measured(inputs: Inputs, watch: Watch, folder: Path, *, log: Path, worker: 
         "output": str(folder),
     }
     write_json(folder / "job.json", job)
+    return folder / "job.json"
+
+
+class _Ran(NamedTuple):
+    """A command that has run pinned, and what was seen beside it."""
+
+    command: list[str]
+    ending: Ending
+    telemetry: Path
+    looks: dict[str, Any]
+
+
+def _ran(
+    run: Mapping[str, Any],
+    command: Sequence[str],
+    threads: int,
+    watch: Watch,
+    folder: Path,
+    log: Path,
+    over: Callable[[], bool] = lambda: False,
+) -> _Ran:
+    """Run a command pinned, sampled and watched, until it ends, or its time or what it is a part of is over."""
     pin = affinity.pin_command(watch.expected)
-    command = [sys.executable, *worker, "--job", str(folder / "job.json")]
     telemetry = folder / "telemetry.csv"
     before = quiet.look(watch.expected)
-    timeout_s = inputs.run["timeout_s"]
     environment = child_environment(threads, SCRIPTS)
-    environment |= devices(inputs.run, environment)
+    environment |= devices(run, environment)
     with sampling(watch.expected, telemetry) as finish:
-        ending = run_child(pin, command, environment, watch, timeout_s, log, finish)
+        ending = run_child(pin, command, environment, watch, run["timeout_s"], log, finish, over)
     looks = {"before": before, "after": quiet.look(watch.expected)}
-    report = folder / "worker.json"
-    said = read_json(report) if report.is_file() and not ending.timed_out and ending.exit_code == 0 else None
-    failure = judge(ending, said, watch, timeout_s)
-    samples = folder / "samples.csv"
+    return _Ran([*pin, *command], ending, telemetry, looks)
+
+
+def _outcome(failure: Failure | None, ran: _Ran, watch: Watch, said: dict[str, Any] | None, samples: Path) -> Outcome:
     measured = samples.is_file() and count_rows(samples) > 0
     if not failure and not measured:
         failure = Failure("error", "the measured process wrote no samples")
     return Outcome(
         failure,
         watch,
-        [*pin, *command],
-        ending,
+        ran.command,
+        ran.ending,
         said,
         samples if measured else None,
-        telemetry if telemetry.is_file() else None,
-        looks,
+        ran.telemetry if ran.telemetry.is_file() else None,
+        ran.looks,
     )
 
 

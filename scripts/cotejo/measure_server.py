@@ -11,7 +11,7 @@ from typing import Any
 from cotejo import affinity, lock, quiet
 from cotejo.affinity import Watch
 from cotejo.apis import api
-from cotejo.artefact import EXPORT, MODEL, Failure, corruption
+from cotejo.artefact import Failure
 from cotejo.child import Ending, aside, nothing_left
 from cotejo.clients import client as client_module
 from cotejo.clients.calibration import calibrate
@@ -26,6 +26,7 @@ from cotejo.servers.interface import Endpoint
 from cotejo.serving import Driving, Serving, job_of, launch_failure, prepared_files
 from cotejo.session import ServingError, Session, Setting, client_cpus, serving
 from cotejo.stacks import lock_sha256
+from cotejo.staging import Copies
 from cotejo.sweep import Client, Sweep, sweep
 from cotejo.telemetry.beside import sampling
 
@@ -46,7 +47,7 @@ def measure(
     """
     measurement = Measurement(inputs, given, driving, log)
     refused = launch_failure(driving.launch, given.prepared, inputs.run)
-    write_repeat(inputs, output, measurement.perform, lock_path, say, refused, measurement.unstarted)
+    write_repeat(inputs, output, measurement.perform, lock_path, say, refused, measurement.unstarted, given.prepared)
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ class Measurement:
         """What is known where no server was started."""
         return self._outcome(failure, watch, self._client(watch, Path()), None, Sweep())
 
-    def perform(self, watch: Watch, folder: Path) -> Outcome:
+    def perform(self, copies: Copies, watch: Watch, folder: Path) -> Outcome:
         """Start the server pinned as `watch` expects, put every load level on it, stop it, and judge."""
+        given = replace(self.given, prepared=copies.of(self.given.prepared))
+        return replace(self, inputs=self.inputs.at(copies), given=given)._perform(watch, folder)
+
+    def _perform(self, watch: Watch, folder: Path) -> Outcome:
         inputs, run = self.inputs, self.inputs.run
-        failure = corrupt_folder(inputs)
-        if failure:
-            return self.unstarted(failure, watch)
         client, setting = self._client(watch, folder / "clients"), self._setting(watch)
         job = job_of(inputs, self.given, len(watch.expected), folder / "server")
         telemetry, deadline_s = folder / "telemetry.csv", time.monotonic() + run["timeout_s"]
@@ -92,12 +94,14 @@ class Measurement:
                         finish()
                     calibration = None if done.failure else calibrated(client, setting)
         except ServingError as error:
-            done.failure, command, ending = error.failure, error.command, error.ending
+            done.failure, command, ending, done.nodes = error.failure, error.command, error.ending, error.nodes
+        others = None
         if session:
             command, ending, done.left = session.command, session.child.end(), session.left
+            done.nodes, others = session.others.reports, session.others.failure()
         looks = {"before": before, "after": quiet.look(watch.expected)}
         left = [*done.left, *quiet.gpu_memory_kept(before, looks["after"])]
-        failure = done.failure or left_behind(left) or lost_pin(watch)
+        failure = done.failure or others or left_behind(left) or lost_pin(watch)
         failure = failure or lost_pin(client.setting.watch)
         samples = None
         if done.levels:
@@ -105,7 +109,8 @@ class Measurement:
             write_samples(samples, done.levels, sample_columns(client.module, run["api"]))
         told = telemetry if telemetry.is_file() else None
         outcome = self._outcome(failure, watch, client, session, done, calibration)
-        return replace(outcome, command=command, ending=ending, samples=samples, telemetry=told, looks=looks)
+        outcome = replace(outcome, command=command, ending=ending, samples=samples, telemetry=told, looks=looks)
+        return replace(outcome, nodes=done.nodes)
 
     def _setting(self, watch: Watch) -> Setting:
         return Setting(affinity.pin_command(watch.expected), watch, self.log, self.given.image)
@@ -152,12 +157,6 @@ class Measurement:
         )
 
 
-def corrupt_folder(inputs: Inputs) -> Failure | None:
-    """Why the run's export, or the model that is served beside it, may not be measured; None where both may."""
-    export = inputs.export_folder and corruption(inputs.export_folder, EXPORT)
-    return export or corruption(inputs.model_folder, MODEL)
-
-
 def calibrated(driver: Client, server: Setting) -> dict[str, float | None] | None:
     """What the client can do at most on its CPUs, the server that answers at once being on the server's."""
     job = driver.job(LoadLevel("calibration", "closed", concurrency=1), Endpoint({}, driver.run["model"]))
@@ -202,7 +201,8 @@ def server_facts(
         "version": session.identity.version if session else read_json(launch)["version"],
         "command": session.command if session else [],
         "environment": server.STACK,
-        "image": given.image,
+        "image": given.image and given.image.name,
+        **({"image_sha256": given.image.sha256} if given.image else {}),
         "lock_sha256": None if given.image else lock_sha256(given.python),
         "stand_in": server.STAND_IN,
         "key": keyed and server.KEY is not None,

@@ -28,7 +28,7 @@ class Overlay:
     def over(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """A combination of settings with the overlay's laid over it, as far as there is anything to have them."""
         found = {**settings, **(self.laid or {})}
-        if found["device"] == "cpu":
+        if found["device"] == "cpu" != settings["device"]:
             found |= {key: value for key, value in _OF_GPUS.items() if key in settings}
         for entry in self.instead:
             if all(_fits(found.get(key), allowed) for key, allowed in entry["where"].items()):
@@ -63,12 +63,16 @@ def load_overlay(path: Path, models: Iterable[str], datasets: Iterable[str]) -> 
 def lacking(settings: Mapping[str, Any], overlay: Overlay, system: Mapping[str, Any]) -> str:
     """What a combination of settings can't be measured without where it is to be measured; empty where it can be.
 
-    Under an overlay for the CPU, one GPU is stood in for, two are not. Elsewhere they count where the system's file
-    says how many there are; one that describes the machine and no GPU says that it has none.
+    Several nodes are those of a Slurm job, so that the system must say where Slurm finds them. Under an overlay for the
+    CPU, one GPU is stood in for, two are not. Elsewhere they count where the system's file says how many a node has;
+    one that describes the machine and no GPU says that it has none.
     """
-    asked = gpus(settings)
-    there = 1 if (overlay.laid or {}).get("device") == "cpu" else system.get("gpus", 0 if "cpu" in system else asked)
-    return f"{asked} GPU{'s' * (asked > 1)}" if asked > there else ""
+    nodes, asked = settings.get("nodes") or 1, gpus(settings)
+    if nodes > 1 and "slurm" not in system:
+        return f"{nodes} nodes"
+    on_cpu = (overlay.laid or {}).get("device") == "cpu"
+    there = 1 if on_cpu else nodes * system.get("gpus", 0 if "cpu" in system else asked)
+    return f"{asked} GPU{'s' * (asked > 1)}{f' on {nodes} nodes' * (nodes > 1)}" if asked > there else ""
 
 
 def gpus(settings: Mapping[str, Any]) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROC = Path("/proc")
-PARTS = ("worker", "server", "client")
+PARTS = ("worker", "server", "client", "step")
 
 _RLIMIT_LOCKS = 10
 _PID_BITS = 22  # the kernel's PID_MAX_LIMIT

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cotejo.clients import client
+from cotejo.images import facts_file
 from cotejo.servers import server
 
 Run = Mapping[str, Any]
@@ -15,9 +16,16 @@ class Stack(NamedTuple):
     """The interpreter of a stack, and what config has in its place: an image, or a program of the user's."""
 
     python: Path
-    image: str | None = None
+    image: str | None = None  # as config has it: a file, or a reference to one of a registry
     program: Path | None = None
     made: str | None = None  # the stack that create_environment is to make; None: nothing is to be made
+
+    @property
+    def stamp(self) -> str | None:
+        """The file that tells that it is there, which a rule makes; None where it is the user's own affair."""
+        if self.image:
+            return facts_file(self.image).as_posix()
+        return f"resources/environments/{self.made}/made" if self.made else None
 
 
 def model_folder(run: Run) -> str:
@@ -56,9 +64,9 @@ def client_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Sta
 
 def _stack(stack: str | None, name: str, environments: Mapping[str, Mapping[str, str]]) -> Stack:
     own = environments.get(stack or name, {})
-    if "image" in own:
-        return Stack(Path(own.get("python", "python3")), image=own["image"])
     program = Path(own["program"]) if "program" in own else None
+    if "image" in own:
+        return Stack(Path(own.get("python", "python3")), image=own["image"], program=program)
     if "python" in own:
         return Stack(Path(own["python"]), program=program)
     if stack is None:

@@ -22,27 +22,27 @@ class Listener(NamedTuple):
     inode: int
 
 
-def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """A port for each name, on which nobody listens now."""
+def free_ports(names: Iterable[str], address: str = HOST) -> dict[str, int]:
+    """A port of an address of this machine's for each name, on which nobody listens now."""
     sockets = {name: socket.socket() for name in names}
     try:
         for each in sockets.values():
-            each.bind((HOST, 0))
+            each.bind((address, 0))
         return {name: each.getsockname()[1] for name, each in sockets.items()}
     finally:
         for each in sockets.values():
             each.close()
 
 
-def listeners(ports: Collection[int], proc: Path = PROC) -> list[Listener]:
-    """The sockets that listen on any of these ports, by whatever address."""
+def listeners(ports: Collection[int] | None = None, proc: Path = PROC) -> list[Listener]:
+    """The sockets that listen on any of these ports, or on any at all, by whatever address."""
     found = []
     for name in ("tcp", "tcp6"):
         file = proc / "self" / "net" / name
         for line in file.read_text().splitlines()[1:] if file.is_file() else []:
             words = line.split()
             address, _, port = words[1].partition(":")
-            if words[3] == _LISTENS and int(port, 16) in ports:
+            if words[3] == _LISTENS and (ports is None or int(port, 16) in ports):
                 found.append(Listener(int(port, 16), _address(address), int(words[9])))
     return found
 
@@ -77,3 +77,14 @@ def sockets_of(processes: Iterable[int], proc: Path = PROC) -> set[int]:
 def is_loopback(listener: Listener) -> bool:
     """Whether it can be reached from this machine alone."""
     return ipaddress.ip_address(listener.address).is_loopback
+
+
+def exposed(processes: Iterable[int], address: str) -> list[str]:
+    """Where processes listen by another address than this one and the loopback, such as every one: a sentence each."""
+    own = sockets_of(processes)
+    found = {
+        (listener.port, listener.address)
+        for listener in listeners()
+        if listener.inode in own and not is_loopback(listener) and listener.address != address
+    }
+    return [f"port {port}: it listens on {there}, where other machines can reach it" for port, there in sorted(found)]

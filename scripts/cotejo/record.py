@@ -20,7 +20,8 @@ SCHEMA_VERSION = 0
 REASONS = (
     "export", "parity", "constants", "corrupt-export", "out-of-memory", "killed", "timeout", "lost-pin",
     "server-missing", "server-exited", "server-not-ready", "wrong-model", "port-taken", "server-died", "golden",
-    "client-missing", "client-failed", "leftovers", "device-missing", "split-missing", "loss-nan", "error",
+    "client-missing", "client-failed", "leftovers", "device-missing", "split-missing", "loss-nan", "node-failed",
+    "error",
 )  # fmt: skip
 
 _NAME = re.compile(r"r([1-9][0-9]*)\.json")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cotejo.environment import merge_key
@@ -10,11 +10,13 @@ from cotejo.study import IDENTITY
 
 # The parts of a record that say what was measured, with what, on what; the others are what came of it.
 PARTS = (
-    "study", "run", "environment", "server", "client", "model", "export", "dataset", "runtime", "versions", "marks",
-    "git_revision",
+    "study", "run", "environment", "nodes", "staged", "server", "client", "model", "export", "dataset", "runtime",
+    "versions", "marks", "git_revision",
 )  # fmt: skip
 # Of server and client, what comes of starting them: each start gets ports of its own.
 _STARTED = ("command", "ready_s", "launch_sha256", "calibration")
+# Of a Slurm job, and of what was copied for it, what is another's each time; of other nodes, what isn't.
+_OF_JOB, _OF_COPYING, _OF_NODE = ("id", "restarts"), ("duration_s",), ("machine", "gpus")
 
 # What the merge key says already, where the record has it; and what only names a run or sums its settings up.
 _SAID = re.compile(
@@ -52,12 +54,17 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Differen
 
 
 def _compared(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a record that are compared."""
-    found = {part: record[part] for part in PARTS}
-    for part in ("server", "client"):
-        if found[part]:
-            found[part] = {key: value for key, value in found[part].items() if key not in _STARTED}
+    """The parts of a record that are compared; None for what an older one doesn't have."""
+    found = {part: record.get(part) for part in PARTS}
+    found |= {part: _without(found[part], _STARTED) for part in ("server", "client")}
+    found["staged"] = _without(found["staged"], _OF_COPYING)
+    found["environment"] = {**record["environment"], "slurm": _without(record["environment"].get("slurm"), _OF_JOB)}
+    found["nodes"] = [{key: node[key] for key in _OF_NODE} for node in record.get("nodes", [])]
     return found
+
+
+def _without(part: Mapping[str, Any] | None, keys: Sequence[str]) -> dict[str, Any] | None:
+    return {key: value for key, value in part.items() if key not in keys} if part else None
 
 
 def _is_setting(key: str) -> bool:

@@ -4,18 +4,21 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, environment, lock, ownership, stand_in
+from cotejo import affinity, environment, lock, ownership, slurm_job, stand_in
 from cotejo.affinity import Watch
-from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, gate_failure, manifest
+from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, corruption, gate_failure, manifest
+from cotejo.backends import processes, together
 from cotejo.child import Ending
-from cotejo.code import SCRIPTS, ast_digest, run_modules
+from cotejo.code import RANK, SCRIPTS, ast_digest, run_modules
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, sha256_of
 from cotejo.record import SCHEMA_VERSION, utc_now, write
+from cotejo.slurm_job import Job, own_job
+from cotejo.staging import Copies, staged
 from cotejo.telemetry.levels import level_telemetry
 from cotejo.telemetry.table import read_table
 
@@ -30,6 +33,19 @@ class Inputs:
     dataset_folder: Path
     export_folder: Path | None
     parity_file: Path | None
+    stage: str | None = None  # the folder of this machine's own disk that the folders are copied to first
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The folders by what they hold."""
+        found = {"model": self.model_folder, "dataset": self.dataset_folder, "export": self.export_folder}
+        return {name: folder for name, folder in found.items() if folder}
+
+    def at(self, copies: Copies) -> "Inputs":
+        """The same, read where it was copied to."""
+        export = self.export_folder and copies.of(self.export_folder)
+        model, dataset = copies.of(self.model_folder), copies.of(self.dataset_folder)
+        return replace(self, model_folder=model, dataset_folder=dataset, export_folder=export)
 
 
 @dataclass(frozen=True)
@@ -47,9 +63,10 @@ class Outcome:
     clients_aside: bool = True  # whether they had other CPUs than the server
     server: dict[str, Any] | None = None  # as the record has it
     client: dict[str, Any] | None = None
+    nodes: list[dict[str, Any]] = field(default_factory=list)  # what was seen on the allocation's other nodes
 
 
-Perform = Callable[[Watch, Path], Outcome]
+Perform = Callable[[Copies, Watch, Path], Outcome]
 
 
 def write_repeat(
@@ -60,15 +77,18 @@ def write_repeat(
     say: Callable[[str], None] = lock.to_stderr,
     refused: Failure | None = None,
     unstarted: Callable[[Failure, Watch], Outcome] = Outcome,
+    prepared: Path | None = None,
 ) -> None:
     """Write the record of what `perform` measures, pinned as it is told and with a folder for its files, on a machine
     that it has for itself; of a failure alone where there is one to begin with, `refused` or the export's gate.
 
-    `unstarted` makes of that what the record has where nothing was started.
+    `unstarted` makes of that what the record has where nothing was started. `prepared`, what a server was prepared
+    with, is copied where the inputs are.
     """
     run = inputs.run
     described = describe(inputs)
     watch = Watch(pinned_cpus(run))
+    job = own_job()
 
     with tempfile.TemporaryDirectory(prefix="cotejo-") as scratch:
         failure = refused
@@ -76,13 +96,16 @@ def write_repeat(
             failure = gate_failure(inputs.export_folder, inputs.parity_file, described["model"]["digest"]) or refused
         if failure:
             outcome = unstarted(failure, watch)
-            record = build(inputs, outcome, described, utc_now())
+            record = build(inputs, outcome, described, utc_now(), job, Copies())
         else:
             with lock.measuring_lock(shlex.join([sys.argv[0], "--output", str(output.absolute())]), say, lock_path):
                 started_at = utc_now()
                 failure = end_leftovers(say)
-                outcome = unstarted(failure, watch) if failure else perform(watch, Path(scratch))
-                record = build(inputs, outcome, described, started_at)
+                copied = inputs.folders | ({"prepared": prepared} if prepared else {})
+                with staged(copied, None if failure else inputs.stage, say) as copies:
+                    failure = failure or unfit(inputs, copies)
+                    outcome = unstarted(failure, watch) if failure else perform(copies, watch, Path(scratch))
+                record = build(inputs, outcome, described, started_at, job, copies)
         write(output, record, outcome.samples, outcome.telemetry)
     told = f"{record['reason']}: {record['message']}" if outcome.failure else "measured"
     say(f"{run['id']}, repeat {inputs.repeat}: {told}")
@@ -111,6 +134,30 @@ def end_leftovers(say: Callable[[str], None] = lock.to_stderr) -> Failure | None
             "End it, then run `make retry`",
         )
     return None
+
+
+def unfit(inputs: Inputs, copies: Copies) -> Failure | None:
+    """Why the files that a run is measured from may not be, by their manifests; None where they may.
+
+    Where they were copied it is the copies that are read, once; CotejoError where only those are wrong.
+    """
+    if corrupt_folder(inputs.at(copies), both=bool(copies.folders)):
+        copies.require_alike(copies.folders)
+        return corrupt_folder(inputs, both=bool(copies.folders))
+    # The others have no manifest of all their files.
+    copies.require_alike(copies.folders.keys() - {inputs.model_folder, inputs.export_folder})
+    return None
+
+
+def corrupt_folder(inputs: Inputs, both: bool) -> Failure | None:
+    """Why a run's export may not be measured, or its model where it has none or a server has it beside; `both`: the
+    model in any case.
+    """
+    if inputs.export_folder and (failure := corruption(inputs.export_folder, EXPORT)):
+        return failure
+    if inputs.export_folder and not both and "server" not in inputs.run:
+        return None
+    return corruption(inputs.model_folder, MODEL)
 
 
 def describe(inputs: Inputs) -> dict[str, Any]:
@@ -157,7 +204,14 @@ def lost_pin(watch: Watch) -> Failure | None:
     return None
 
 
-def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_at: str) -> dict[str, Any]:
+def build(
+    inputs: Inputs,
+    outcome: Outcome,
+    described: dict[str, Any],
+    started_at: str,
+    job: Job | None,
+    copies: Copies,
+) -> dict[str, Any]:
     """The record of a repeat, but for the files beside it."""
     run, failure, ending = inputs.run, outcome.failure, outcome.ending
     said = outcome.said or {
@@ -168,7 +222,7 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
         "load_s": None,
         "peak_rss_mib": None,
     }
-    modules = run_modules(run)
+    modules = run_modules(run, RANK if together(run) else None)
     unforeseen = set(said["modules"]) - {path.relative_to(SCRIPTS).as_posix() for path in modules}
     if unforeseen:
         raise CotejoError(
@@ -197,7 +251,8 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
         "started_at": started_at,
         "finished_at": utc_now(),
         "command": list(outcome.command),
-        "environment": environment.facts(),
+        "environment": {**environment.facts(), "slurm": slurm_job.facts(job)},
+        "staged": copies.facts,
         "affinity": {
             "asked": run["cores"],
             "mechanism": mechanism,
@@ -207,7 +262,9 @@ def build(inputs: Inputs, outcome: Outcome, described: dict[str, Any], started_a
             "checks": outcome.watch.checks,
         },
         "levels": _levels(outcome, said),
-        "process": _process(ending, said, len(outcome.watch.expected)) if ending else None,
+        "process": _process(ending, said, len(outcome.watch.expected) // processes(run)) if ending else None,
+        **({"nodes": outcome.nodes} if outcome.nodes else {}),
+        **({"ranks": said["ranks"]} if "ranks" in said else {}),
         "quiet": outcome.looks,
         "server": outcome.server,
         "client": outcome.client,

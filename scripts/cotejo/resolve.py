@@ -13,6 +13,7 @@ from cotejo.overlay import gpus
 from cotejo.schema import did_you_mean, key_text, schema_of, short, shown
 from cotejo.serving_settings import (
     DEFAULTS,
+    PLACEMENT,
     Wrong,
     backend_format,
     check_lengths,
@@ -22,6 +23,7 @@ from cotejo.serving_settings import (
     placement,
     serve,
     serving_keys,
+    spread,
 )
 
 Run = dict[str, Any]
@@ -191,14 +193,19 @@ def _in_process(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wr
     if architecture not in backend.ARCHITECTURES:
         able = [other for other in backends.BACKENDS if architecture in backends.backend(other).ARCHITECTURES]
         raise wrong("backend", f"can't run {settings['model']} ({architecture}). Backends that can: {', '.join(able)}")
-    placed = placement(f"backend {name}", backend.DEVICES, settings, wrong)
+    # What computes in several processes divides its work on a CPU too: its own check says what that takes.
+    on_cpus = hasattr(backend, "processes") and settings["device"] == "cpu"
+    asked = {**settings, "split": None} if on_cpus else settings
+    placed = placement(f"backend {name}", backend.DEVICES, asked, wrong)
     if settings.get("split") not in (None, *backend.SPLITS):
         ways = ", ".join(backend.SPLITS) or "none"
         raise wrong("split", f"backend {name} divides no model so; its ways: {ways}. Take one, or delete the key")
-    # Runs on the CPU have neither key, so that their digests are what they were before there was a choice.
-    on_gpus = {**placed, "split": settings.get("split")} if placed["accelerators"] else {}
+    # Runs of one process on the CPU have neither key: their digests are what they were before there was a choice.
+    split = {"split": settings.get("split")}
+    where = {**placed, **split} if placed["accelerators"] else split if on_cpus and split["split"] else {}
+    where |= spread(f"backend {name}", backend, {**settings, **placed}, wrong)
     options = {**tasks.in_process_options(model["task"]), **backends.options_of(name)}
-    return _Host(f"backend {name}", backend, backend.FORMATS[architecture], backend.DEVICES, on_gpus, options)
+    return _Host(f"backend {name}", backend, backend.FORMATS[architecture], backend.DEVICES, where, options)
 
 
 def _served(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wrong) -> _Host:
@@ -211,7 +218,8 @@ def _served(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wrong)
 def _foreign_options(settings: Mapping[str, Any], options: Mapping[str, Any]) -> set[str]:
     """The options given that are another task's, or another server's or client's."""
     of_tasks = {option for name in tasks.TASKS for option in tasks.options(name)}
-    others = of_tasks | backends.options() | (serving_keys() - set(DEFAULTS) if settings.get("server") else set())
+    of_servers = serving_keys() - {*DEFAULTS, *PLACEMENT} if settings.get("server") else set()
+    others = of_tasks | backends.options() | of_servers
     return others & set(settings) - set(options)
 
 

@@ -24,7 +24,8 @@ def run_id(run: Mapping[str, Any]) -> str:
     """A readable id that depends on the run alone: its block, its main settings, and others where not the default."""
     properties = schema_of("run")["properties"]
     usual = {key: rule["default"] for key, rule in properties.items() if "default" in rule}
-    usual |= {"accelerators": int(run["device"] != "cpu"), "split": None, **dict.fromkeys(backends.options())}
+    usual |= {"accelerators": int(run["device"] != "cpu"), "split": None, "nodes": 1}
+    usual |= dict.fromkeys(backends.options())
     usual |= tasks.options(run["task"])
     parts: tuple[str, ...] = PARTS
     if "server" in run:

@@ -7,6 +7,7 @@ from typing import Any
 from cotejo.artefact import Failure
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, sha256_of
+from cotejo.images import Image, image_at_hand
 from cotejo.places import Stack
 from cotejo.repeat import Inputs
 from cotejo.servers.interface import Job
@@ -18,8 +19,8 @@ class Serving:
 
     prepared: Path  # the folder that prepare_server fills
     python: Path  # the interpreter of the server's stack
-    image: str | None = None  # of an Apptainer container that the server runs in
-    program: Path | None = None  # the user's own
+    image: Image | None = None  # of an Apptainer container that the server runs in
+    program: Path | None = None  # the user's own; in an image, its name or path in there
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Driving:
 
 def serving(prepared: Path, stack: Stack) -> Serving:
     """By what a run is served whose server runs under a stack."""
-    return Serving(prepared, stack.python, stack.image, stack.program)
+    return Serving(prepared, stack.python, image_at_hand(stack.image) if stack.image else None, stack.program)
 
 
 def job_of(inputs: Inputs, given: Serving, threads: int, scratch: Path) -> Job:
@@ -47,6 +48,7 @@ def job_of(inputs: Inputs, given: Serving, threads: int, scratch: Path) -> Job:
         threads=threads,
         scratch=scratch,
         program=given.program,
+        contained=given.image is not None,
     )
 
 

@@ -33,7 +33,7 @@ DEFAULTS: dict[str, Any] = {
 }
 CONVERSATIONS = "conversations"  # the kind of data set that has answers
 LIMITS = ("limit_ttft_ms", "limit_tpot_ms", "limit_latency_ms")
-PLACEMENT = ("accelerators", "split")  # of these, what runs in process on a GPU have too
+PLACEMENT = ("accelerators", "split", "nodes")  # what runs in process may have too
 OF_LOAD = {"closed": ("concurrency",), "open": ("rate_rps", "arrival"), "offline": (), "single-stream": ()}
 
 
@@ -64,7 +64,9 @@ def serve(settings: Settings, architecture: str, task: str, wrong: Wrong) -> dic
     chosen["load"] = settings.get("load", client.LOADS[0])
     _check_engine(client, settings, chosen, wrong)
     chosen["api"] = _api(server, client, chosen, task, wrong)
-    chosen |= placement(f"server {chosen['server']}", server.DEVICES, {**settings, **chosen}, wrong)
+    name = f"server {chosen['server']}"
+    chosen |= placement(name, server.DEVICES, {**settings, **chosen}, wrong)
+    chosen |= spread(name, server, {**settings, **chosen}, wrong)
     _check_limits(client, settings, chosen, wrong)
     if chosen["shared_prefix_tokens"] and "new_tokens" not in tasks.task(task).OPTIONS:
         raise wrong("shared_prefix_tokens", f"{task} has no prompt. Delete it")
@@ -169,6 +171,20 @@ def placement(host: str, devices: Sequence[str], chosen: Settings, wrong: Wrong)
     if number == 1 and split is not None:
         raise wrong("split", "needs at least two `accelerators`. Give their number, or delete this key")
     return {"accelerators": number}
+
+
+def spread(host: str, module: ModuleType, chosen: Settings, wrong: Wrong) -> dict[str, int]:
+    """Over how many nodes the accelerators are divided, once the host can use several; nothing where it is one, so that
+    runs which ask for no nodes have no such key.
+    """
+    nodes = chosen.get("nodes") or 1
+    if nodes == 1:
+        return {}
+    if not getattr(module, "NODES", False):
+        raise wrong("nodes", f"{host} runs on one machine alone. Delete it")
+    if (chosen.get("accelerators") or 0) % nodes:
+        raise wrong("nodes", f"can't divide {chosen['accelerators']} `accelerators` evenly. Change one of them")
+    return {"nodes": nodes}
 
 
 def _splits() -> list[str]:

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -10,17 +9,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cotejo import affinity, ports
+from cotejo import affinity, container, ports
 from cotejo.affinity import Watch, process_tree
 from cotejo.artefact import Failure
 from cotejo.child import Child, Ending, child_environment, started, supervise
+from cotejo.cluster import Joined, joined
 from cotejo.code import SCRIPTS
-from cotejo.errors import OUT_OF_MEMORY, CotejoError, last_line
+from cotejo.errors import OUT_OF_MEMORY, CotejoError, MeasuringError, last_line
+from cotejo.images import Image
 from cotejo.servers.interface import Endpoint, Identity, Job, Launch
+from cotejo.telling import telling_line
 
 READY_TIMEOUT_S = 600.0
 # How often a server that is not ready yet is asked, and how long one that is asked to end may take.
@@ -29,16 +32,9 @@ STOP_S = 20.0
 # How often a server is started anew because another program was quicker to take its port.
 PORT_ATTEMPTS = 2
 PORTS_FREE_S = 5.0
-TAIL_BYTES = 65536
 
 # Models lie on disk, so no server needs them; what a server never had can't reach its log.
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
-
-_TELLING = re.compile(
-    r"error|exception|fail|fatal|cannot|can't|could not|unable|invalid|not found|no such|no module|denied|refused"
-    r"|in use|out of memory|killed|abort|panic",
-    re.IGNORECASE,
-)
 
 
 class ServingError(Exception):
@@ -49,6 +45,7 @@ class ServingError(Exception):
         self.failure = Failure(reason, message)
         self.command: list[str] = []
         self.ending: Ending | None = None
+        self.nodes: list[dict[str, Any]] = []  # what was seen on the other nodes
 
 
 class PortTakenError(ServingError):
@@ -65,7 +62,7 @@ class Setting:
     pin: Sequence[str]
     watch: Watch
     log: Path
-    image: str | None = None  # of an Apptainer container; None: none
+    image: Image | None = None  # of an Apptainer container; None: none
 
 
 @dataclass
@@ -77,10 +74,11 @@ class Session:
     child: Child
     command: list[str]
     ready_s: float
+    others: Joined = field(default_factory=Joined)  # its parts on other nodes
     left: list[str] = field(default_factory=list)  # what it left behind, as sentences
 
     def has_died(self) -> bool:
-        return self.child.has_ended()
+        return self.child.has_ended() or self.others.ended()
 
 
 @contextmanager
@@ -105,71 +103,107 @@ def serving(module: ModuleType, job: Job, setting: Setting, keyed: bool = True) 
 @contextmanager
 def _once(module: ModuleType, job: Job, setting: Setting, keyed: bool) -> Iterator[Session]:
     key = secrets.token_urlsafe(32) if keyed and module.KEY else None
-    endpoint = Endpoint(ports.free_ports(module.PORTS), job.run["model"], key)
+    with in_cluster(module, job, setting) as (job, others):
+        endpoint = Endpoint(ports.free_ports(module.PORTS), job.run["model"], key)
+        try:
+            command, environment = server_command(module, job, module.launch(job, endpoint), key, setting.image)
+        except CotejoError as error:
+            raise ServingError("server-missing", str(error)) from error
+        refuse_missing(command[0], environment, "server-missing", remedy(module.STACK, setting.image))
+        try:
+            with started(setting.pin, command, environment, setting.watch, "server", setting.log) as child:
+                begun_s = time.monotonic()
+                timeout_s = job.run.get("ready_timeout_s", READY_TIMEOUT_S)
+                try:
+                    identity = _ready(module, child, endpoint, timeout_s, others)
+                except ServingError as error:
+                    error.command, error.ending = [*setting.pin, *command], child.end()
+                    raise
+                ready_s = time.monotonic() - begun_s
+                session = Session(endpoint, identity, child, [*setting.pin, *command], ready_s, others)
+                yield session
+                others.refuse_exposed()
+                others.release()
+                child.stop(STOP_S)
+                session.left = _left(child, endpoint)
+        finally:
+            hide(key, setting.log)
+
+
+@contextmanager
+def in_cluster(module: ModuleType, job: Job, setting: Setting) -> Iterator[tuple[Job, Joined]]:
+    """The job with the cluster that its server needs, and the cluster's parts on other nodes, which run meanwhile.
+
+    What is wrong with one of them becomes a ServingError, which then says what was seen on all.
+    """
+    others = Joined()
     try:
-        launch = module.launch(job, endpoint)
+        with joined(module, job, setting.log, partial(_added, module, setting.image)) as (job, others):
+            yield job, others
     except CotejoError as error:
-        raise ServingError("server-missing", str(error)) from error
-    environment = server_environment(module, job, launch, key)
-    command = in_image(setting.image, launch.command, job) if setting.image else list(launch.command)
-    refuse_missing(command[0], environment, "server-missing", remedy(module.STACK))
-    try:
-        with started(setting.pin, command, environment, setting.watch, "server", setting.log) as child:
-            begun_s = time.monotonic()
-            timeout_s = job.run.get("ready_timeout_s", READY_TIMEOUT_S)
-            try:
-                identity = _ready(module, child, endpoint, timeout_s)
-            except ServingError as error:
-                error.command, error.ending = [*setting.pin, *command], child.end()
-                raise
-            ready_s = time.monotonic() - begun_s
-            session = Session(endpoint, identity, child, [*setting.pin, *command], ready_s)
-            yield session
-            child.stop(STOP_S)
-            session.left = _left(child, endpoint)
+        reason = error.reason if isinstance(error, MeasuringError) else "server-missing"
+        failed = ServingError(reason, str(error))
+        failed.nodes = others.reports
+        raise failed from error
+    except ServingError as error:
+        error.nodes = others.reports
+        raise
     finally:
-        hide(key, setting.log)
+        for log in (setting.log, *others.logs):
+            hide(others.cluster.token if others.cluster else None, log)
 
 
-def server_environment(module: ModuleType, job: Job, launch: Launch, key: str | None) -> dict[str, str]:
+def _added(module: ModuleType, image: Image | None, job: Job, launch: Launch) -> tuple[list[str], dict[str, str]]:
+    """The command line of a launch, and what its environment has beside the usual one."""
+    command, environment = server_command(module, job, launch, None, image)
+    usual = stack_environment(job.threads, job.python)
+    return command, {name: value for name, value in environment.items() if usual.get(name) != value}
+
+
+def server_command(
+    module: ModuleType, job: Job, launch: Launch, key: str | None, image: Image | None
+) -> tuple[list[str], dict[str, str]]:
+    """The command line that starts a server, or an engine of it, and its environment; in a container of an image."""
+    if image is None:
+        return list(launch.command), server_environment(module, job, launch, key)
+    program = container.find_program() or container.PROGRAMS[0]
+    inside = server_environment(module, job, launch, key, container.handed_on(os.environ))
+    for folder in launch.writes:
+        folder.mkdir(parents=True, exist_ok=True)
+    command = container.in_image(program, image.file, launch, job)
+    return command, container.around(program, inside, stack_environment(job.threads, job.python))
+
+
+def server_environment(
+    module: ModuleType, job: Job, launch: Launch, key: str | None, outer: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """The environment of a server: without secrets of the user's, with its key, and its own stack's programs first."""
-    kept = stack_environment(job.threads, job.python)
+    kept = stack_environment(job.threads, job.python, outer)
     return {**kept, **devices(job.run, kept), **launch.environment, **({module.KEY: key} if key else {})}
 
 
-def stack_environment(threads: int, python: Path) -> dict[str, str]:
+def stack_environment(threads: int, python: Path, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of a program that belongs to an interpreter's stack: without secrets of the user's."""
-    usual = {name: value for name, value in child_environment(threads, SCRIPTS).items() if name not in SECRETS}
+    given = child_environment(threads, SCRIPTS, outer)
+    usual = {name: value for name, value in given.items() if name not in SECRETS}
     folders = [str(python.parent)] if python.is_absolute() else []  # in an image it is but a name
     return usual | {"PATH": os.pathsep.join([*folders, usual.get("PATH", os.defpath)])}
 
 
 def devices(run: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """The variable that shows a process the run's number of GPUs: the first ones of those that may be used here."""
+    """The variable that shows a process the run's GPUs on this node: the first ones of those that may be used here."""
     if run["device"] != "cuda" or not run.get("accelerators"):
         return {}
-    number = run["accelerators"]
+    number = run["accelerators"] // run.get("nodes", 1)
     allowed = environment.get("CUDA_VISIBLE_DEVICES")
     visible = list(map(str, range(number))) if allowed is None else allowed.split(",")[:number]
     return {"CUDA_VISIBLE_DEVICES": ",".join(visible)}
 
 
-def in_image(image: str, command: Sequence[str], job: Job) -> list[str]:
-    """The same command in an Apptainer container, which sees the job's folders, and the GPUs where it is to use them.
-
-    A folder that comes from Snakemake's cache is one of links: what they lead to must be seen too.
-    """
-    folders = {job.artefact, job.model_folder, job.prepared, job.scratch, SCRIPTS}
-    files = (file for folder in (job.artefact, job.model_folder) for file in folder.iterdir())
-    bound = sorted({str(folder.resolve()) for folder in folders} | {str(file.resolve().parent) for file in files})
-    outermost = [path for path in bound if not any(path.startswith(f"{other}/") for other in bound)]
-    gpu = ["--nv"] if job.run["device"] == "cuda" else []
-    links = [f"{folder.resolve()}:{folder}" for folder in sorted(folders) if folder.resolve() != folder]
-    return ["apptainer", "exec", *gpu, "--bind", ",".join([*outermost, *links]), image, *command]
-
-
-def remedy(stack: str | None) -> str:
-    """What to do where a program of a stack is missing."""
+def remedy(stack: str | None, image: Image | None = None) -> str:
+    """What to do where a program of a stack is missing, or the one that makes containers."""
+    if image:
+        return container.REMEDY
     if stack is None:
         return "Install it, or put its folder on PATH"
     return f"Run `make env-{stack}`, or name your own under `environments` in config/config.yaml"
@@ -181,14 +215,17 @@ def refuse_missing(program: str, environment: Mapping[str, str], reason: str, re
         raise ServingError(reason, f"{program}: there is no such program. {remedy}")
 
 
-def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: float) -> Identity:
+def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: float, others: Joined) -> Identity:
     """What the server says that it is, once it does and every port is held by what was started here."""
     deadline_s = time.monotonic() + timeout_s
     numbers = set(endpoint.ports.values())
     said = "it listened on no port"
     while True:
-        ended = supervise([child], child.has_ended, min(time.monotonic() + ASK_S, deadline_s))
+        until_s = min(time.monotonic() + ASK_S, deadline_s)
+        ended = supervise([child], lambda: child.has_ended() or others.ended(), until_s)
         held = _held(numbers)
+        if ended and not child.has_ended():
+            others.refuse_ended()
         if ended:
             raise ServingError(
                 "out-of-memory" if ran_out_of_memory(child) else "server-exited",
@@ -203,6 +240,7 @@ def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: floa
             except (OSError, ValueError, http.client.HTTPException) as error:
                 said, identity = f"asked who it is, it said: {last_line(error)}", None
             if identity:
+                others.refuse_exposed()
                 return identity
         if time.monotonic() >= deadline_s:
             raise ServingError(
@@ -234,15 +272,6 @@ def _left(child: Child, endpoint: Endpoint) -> list[str]:
     return [f"port {number} is not free again" for number in sorted(still)] + [
         f"process {process} could not be ended" for process in child.left
     ]
-
-
-def telling_line(log: Path) -> str:
-    """The last line of a log that speaks of something wrong, or else its last line."""
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
-    telling = (line for line in reversed(lines) if _TELLING.search(line) and "warning" not in line.lower())
-    return next(telling, lines[-1] if lines else "it wrote nothing")
 
 
 def ran_out_of_memory(child: Child) -> bool:

@@ -13,11 +13,13 @@ from cotejo.study import Study
 def sheet_text(study: Study) -> str:
     """The sheet as CSV.
 
-    `rank` is a run's place in a round of repeats, drawn once; lines that aren't measured have none.
+    `rank` is a run's place in a round of repeats on its system, drawn once; lines that aren't measured have none.
     """
-    order = drawn((study.results, folder_name(run)) for run in study.runs)
-    ranks = {place: rank for rank, place in enumerate(order, 1)}
-    return as_csv([{**line, "rank": ranks.get((study.results, folder_name(line)))} for line in study.lines])
+    ranks: dict[tuple[str, str], int] = {}
+    for system in dict.fromkeys(run["system"] for run in study.runs):
+        order = drawn((study.results, folder_name(run)) for run in study.runs if run["system"] == system)
+        ranks |= {(system, folder): rank for rank, (_, folder) in enumerate(order, 1)}
+    return as_csv([{**line, "rank": ranks.get((line["system"], folder_name(line)))} for line in study.lines])
 
 
 def as_csv(lines: Sequence[Run]) -> str:

@@ -112,3 +112,16 @@ def queued_in(folder: Path) -> list[Queued]:
         for job, state, name, place, comment in rows
         if name.startswith(JOB_NAMES) and os.path.realpath(place) == os.path.realpath(folder)
     ]
+
+
+def remember_job_age() -> None:
+    """Have the executor plugin remember how long Slurm tells of jobs that have ended, for as long as Snakemake runs.
+
+    Version 2.8.0 asks Slurm's controller before each look at its jobs. Where that doesn't answer it takes sacct for
+    squeue, and on a site without accounting it goes on asking sacct, which never answers, long after squeue does again.
+    """
+    import snakemake_executor_plugin_slurm as plugin
+
+    age_s = plugin.get_min_job_age()
+    if age_s is not None:
+        plugin.get_min_job_age = lambda: age_s

@@ -6,7 +6,7 @@ and publishable. Anything else is `not comparable`, with every reason, and its r
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -60,6 +60,7 @@ class Terms(NamedTuple):
     tolerance: float  # of a ratio
     overlay: str  # the title of the one that they were measured under, or empty
     unlike: Mapping[tuple[str, str, str], str]  # machines that aren't what they are called, with the reason
+    systems: Collection[str]  # those that the document has values of
 
 
 def compare_published(
@@ -74,9 +75,10 @@ def compare_published(
     `published` as `cotejo.published.rows.read_published` gives it, `summary` as `cotejo.summary.read_summary`;
     `overlay` is the title of the overlay that the study was measured under, or empty; `unlike` as
     `cotejo.claimed.unlike_claims` gives it. A published value that several machines measured has a row for each; they
-    are never averaged.
+    are never averaged. Only where its own system measured it, others that the document has values of stand beside those
+    alone.
     """
-    terms = Terms(tolerance_percent / 100, overlay, unlike)
+    terms = Terms(tolerance_percent / 100, overlay, unlike, {*published["system"]})
     told: list[Row] = [*published.to_dict("records")]  # type: ignore[list-item]
     lines: list[Row] = [*summary.to_dict("records")]  # type: ignore[list-item]
     rows = [
@@ -129,16 +131,14 @@ def _standings(row: Row, lines: Sequence[Row], terms: Terms) -> Iterator[dict[st
     for line in _one_for_each_run(agreeing):
         members = [other for other in lines if _of_run(other, line)]
         where = {key: line[key] for key in ("run", "digest")}
-        # What was measured as another run is that run's, and stands in for this one.
-        instead = phrases({**members[0], "instead_of": instead_of(asked(line), members[0])}) if members else []
-        for group in _by_machine(members):
+        instead = phrases(_standing_in(line, members[0])) if members else []
+        for group in _beside(row, _by_machine(members), terms.systems):
             found = True
             for cells in _of_machine(row, group, terms, instead):
                 yield where | cells
     if not found:
-        yield {key: agreeing[0][key] for key in ("run", "digest")} | _not_measured(
-            agreeing[0]["reasons"] or "no record"
-        )
+        own = next((line for line in agreeing if line["system"] == row["system"]), agreeing[0])
+        yield {key: own[key] for key in ("run", "digest")} | _not_measured(own["reasons"] or "no record")
 
 
 def _unlike(row: Row, line: Row) -> list[str]:
@@ -168,13 +168,28 @@ def _of_run(other: Row, line: Row) -> bool:
     return bool((other["run"], other["digest"]) == (line["run"], line["digest"]))
 
 
+def _standing_in(line: Row, member: Row) -> Row:
+    """A row of what a line came to, with what it stands in for: what was measured as another run is that run's."""
+    if not line["measured_as"]:
+        return member
+    # How its own requests would have arrived isn't known of a line that wasn't measured.
+    return {**member, "instead_of": instead_of({**asked(line), "load": member["load"]}, member)}
+
+
 def _by_machine(members: Sequence[Row]) -> list[list[Row]]:
     """The measured rows, by where and in which environment: unlike rows never merge."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for member in members:
-        if member["system"]:
+        if member["verdict"] != NOT_MEASURED:
             groups.setdefault((member["origin"], member["system"], member["environment"]), []).append(member)
     return list(groups.values())
+
+
+def _beside(row: Row, groups: list[list[Row]], systems: Collection[str]) -> list[list[Row]]:
+    """The machines whose results stand beside a published row; `systems` are those that the document has values of."""
+    if not any(group[0]["system"] == row["system"] for group in groups):
+        return groups
+    return [group for group in groups if group[0]["system"] not in {*systems} - {row["system"]}]
 
 
 def _of_machine(row: Row, group: Sequence[Row], terms: Terms, instead: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cotejo.datasets.absent import with_recorded
 from cotejo.errors import CotejoError
 from cotejo.figures.entries import check_figures
 from cotejo.files import digest
+from cotejo.images import check_image
 from cotejo.imports import check_imports, import_folders
 from cotejo.overlay import Overlay, lacking, load_overlay
 from cotejo.published.rows import check_published
@@ -209,6 +211,9 @@ def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> 
             f"--config: environments: {short(values['environments'])}: is read in {shown(path)} by the commands that "
             "start servers and clients, so that it can't be given here. Write it there"
         )
+    for stack, own in written.items():
+        if "image" in own:
+            check_image(own["image"], f"{shown(path)}: environments.{stack}.image")
     if values["baseline"] or values["candidate"]:
         check_folders(values["baseline"], values["candidate"], f"{shown(path)} or --config: ")
     return values
@@ -227,6 +232,11 @@ def _multiply(settings: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield dict(zip(settings, values, strict=True))
 
 
+@cache
+def _this_machine() -> tuple[set[int], affinity.Topology]:
+    return affinity.mask(), affinity.topology()
+
+
 def check_machine(study: Study, run: Run, machine: System, config: Path = CONFIG) -> None:
     """CotejoError unless the run's system (its file's content) has its cores, and gives it the time that it may take:
     where it is measured, which needn't be where it is drawn.
@@ -240,7 +250,7 @@ def check_machine(study: Study, run: Run, machine: System, config: Path = CONFIG
         return CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(run[key])}: {problem}")
 
     cpus = cpus_of(machine)
-    known = affinity.uniform(cpus, machine.get("sockets", 1)) if cpus else (affinity.mask(), affinity.topology())
+    known = affinity.uniform(cpus, machine.get("sockets", 1)) if cpus else _this_machine()
     for key in ("cores", "client_cores"):
         if run.get(key, "rest") == "rest":
             continue

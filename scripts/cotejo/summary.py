@@ -23,9 +23,9 @@ from cotejo.serving_metrics import Seen
 from cotejo.stand_in import why_not
 from cotejo.stats import median_interval
 from cotejo.steadiness import Steadiness, steadiness
+from cotejo.summary_lines import SETTINGS, settings_of, unmeasured_rows
 from cotejo.telemetry.metrics import resource_metrics
 from cotejo.verdict import (
-    NOT_MEASURED,
     SEPARATOR,
     Evidence,
     Finding,
@@ -39,13 +39,6 @@ from cotejo.verdict import (
 if TYPE_CHECKING:
     from cotejo.tasks import Metric
 
-# Not every run has them: blank in process, on the CPU, or where nothing stands in for anything.
-OF_SOME = ("server", "client", "accelerators", "split", "instead_of", "needs", "measured_as")
-# What a row says of its run, as the sheet has it.
-SETTINGS = (
-    "study", "run", "digest", "name", "model", "architecture", "task", "weights", "scale", "dataset", "backend",
-    "precision", "compute_precision", "device", "cores", *OF_SOME,
-)  # fmt: skip
 COLUMNS = (
     *SETTINGS, "origin", "system", "cpus", "level", "load", "concurrency", "rate_rps", "inputs", "source", "metric",
     "unit", "better", "median", "low", "high", "values", "repeats", "attempts", "failures", "requests",
@@ -113,7 +106,7 @@ def measure_of(samples: pd.DataFrame, level: Mapping[str, Any], run: Mapping[str
         "client" if served and samples.empty else "samples",
         metrics_of(samples, level, run),
         serving_metrics.server_metrics(level),
-        resource_metrics(level, level["requests"] - level["failed_requests"]),
+        resource_metrics(level, level["requests"] - level["failed_requests"], run.get("nodes", 1)),
         steadiness(samples, level),
         serving_metrics.seen(samples, level) if served else None,
         distribution(samples),
@@ -130,16 +123,19 @@ def _check_place(path: Path, facts: Mapping[str, Any]) -> None:
 def summarise(
     runs: Sequence[Mapping[str, Any]], attempts: Iterable[Attempt], thresholds: Mapping[str, float]
 ) -> pd.DataFrame:
-    """The summary's rows (columns COLUMNS) in the order of the sheet's runs.
+    """The summary's rows (columns COLUMNS) in the order of the sheet's runs, all systems of one run together.
 
     Attempts of runs, or of settings, that are not in the sheet are left out; those of unlike origins are never merged.
-    A run without any gets a row saying so.
+    A run without any gets a row saying so; one that some of the sheet's systems measured, a row for each that didn't.
     """
-    by_run: dict[str, list[Attempt]] = {record.folder_name(run): [] for run in runs}
+    lines: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        lines.setdefault(record.folder_name(run), []).append(run)
+    by_run: dict[str, list[Attempt]] = {folder: [] for folder in lines}
     for attempt in attempts:
         by_run.get(record.folder_name(attempt.record["run"]), []).append(attempt)
     places = measured_order(chain.from_iterable(by_run.values()))
-    rows = [row for run in runs for row in _run_rows(run, by_run[record.folder_name(run)], places, thresholds)]
+    rows = [row for folder in lines for row in _run_rows(lines[folder], by_run[folder], places, thresholds)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COUNTS, "Int64"))
 
 
@@ -152,15 +148,14 @@ def measured_order(attempts: Iterable[Attempt]) -> dict[Key, int]:
 
 
 def _run_rows(
-    run: Mapping[str, Any], attempts: Sequence[Attempt], places: Mapping[Key, int], thresholds: Mapping[str, float]
+    lines: Sequence[Mapping[str, Any]],
+    attempts: Sequence[Attempt],
+    places: Mapping[Key, int],
+    thresholds: Mapping[str, float],
 ) -> Iterator[dict[str, Any]]:
-    settings = {key: run["id" if key == "run" else key] for key in SETTINGS if key not in OF_SOME}
-    settings |= {key: "" if run.get(key) is None else run[key] for key in OF_SOME}
-    if not attempts:
-        # Nothing is known of weights that nothing was measured with: those of a stand-in would be others.
-        unused = {"weights": "", "scale": ""} if why_not(settings) else {}
-        reasons = {"verdict": NOT_MEASURED, "reasons": why_not(settings), "attempts": 0, "failures": 0}
-        yield settings | unused | reasons
+    """The rows of one run, which has a line in the sheet for each system."""
+    by_system = {line["system"]: settings_of(line) for line in lines}
+    anywhere = next((settings for settings in by_system.values() if not why_not(settings)), settings_of(lines[0]))
     groups: dict[tuple[str, str, str], list[Attempt]] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.record["repeat"]):
         groups.setdefault((*attempt.machine, attempt.environment), []).append(attempt)
@@ -168,7 +163,8 @@ def _run_rows(
         order = " ".join(str(places[attempt.key]) for attempt in group)
         facts = {"origin": origin, "system": system, "environment": environment, "order": order}
         for row in _group_rows(group, thresholds):
-            yield settings | facts | row
+            yield by_system.get(system, anywhere) | facts | row
+    yield from unmeasured_rows(by_system, {attempt.machine for attempt in attempts})
 
 
 def _group_rows(group: Sequence[Attempt], thresholds: Mapping[str, float]) -> Iterator[dict[str, Any]]:

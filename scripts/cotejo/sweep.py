@@ -17,7 +17,7 @@ from cotejo.affinity import process_tree
 from cotejo.artefact import Failure
 from cotejo.child import Ending, started, supervise
 from cotejo.clients.interface import ClientJob
-from cotejo.errors import CotejoError, last_line
+from cotejo.errors import CotejoError, NodeFailed, last_line
 from cotejo.load import LoadLevel, levels_of
 from cotejo.samples import Level
 from cotejo.servers.interface import Endpoint
@@ -80,7 +80,9 @@ class Sweep:
     version: str | None = None  # the client's
     peak_rss_mib: float | None = None  # the most that each of the server's processes held, summed
     left: list[str] = field(default_factory=list)  # what was left behind in the end, as sentences
-    ending: Ending | None = None  # of a client that brings the engine (cotejo.engine), which is measured itself
+    # Of a client that brings the engine (cotejo.engine), which is measured itself:
+    ending: Ending | None = None
+    nodes: list[dict[str, Any]] = field(default_factory=list)  # what was seen on the other nodes
 
 
 def sweep(session: Session, server: ModuleType, client: Client, deadline_s: float) -> Sweep:
@@ -108,7 +110,7 @@ def sweep(session: Session, server: ModuleType, client: Client, deadline_s: floa
     except ServingError as error:
         result.failure = error.failure
     # Whatever a level's own trouble, a server that is no more is its cause.
-    if result.failure and session.has_died() and result.failure.reason != "server-died":
+    if result.failure and session.has_died() and result.failure.reason not in ("server-died", NodeFailed.reason):
         result.failure = _died(session, result).failure
     return result
 
@@ -178,15 +180,16 @@ def refuse_all_failed(level: Level) -> None:
 
 
 def _died(session: Session, result: Sweep) -> ServingError:
+    measured = ", ".join(level.level for level in result.levels) or "none"
+    until_then = f". Levels measured until then, the last perhaps in part: {measured}"
+    if not session.child.has_ended():
+        error = session.others.died()
+        return ServingError(error.reason, f"{error}{until_then}")
     ending = session.child.end()
     how = f"exit code {ending.exit_code}" if ending.exit_code >= 0 else signal.Signals(-ending.exit_code).name
-    measured = ", ".join(level.level for level in result.levels) or "none"
     reason = "out-of-memory" if ran_out_of_memory(session.child) else "server-died"
-    return ServingError(
-        reason,
-        f"the server ended by {how} while it was measured: {telling_line(session.child.log)}. "
-        f"Levels measured until then, the last perhaps in part: {measured}",
-    )
+    said = telling_line(session.child.log)
+    return ServingError(reason, f"the server ended by {how} while it was measured: {said}{until_then}")
 
 
 def _counted(session: Session, server: ModuleType) -> dict[str, float] | None:

@@ -32,8 +32,8 @@ def main() -> None:
     work(job, Path(job["output"]))
 
 
-def work(job: Mapping[str, Any], output: Path) -> None:
-    """Do a job; whatever it raises becomes a failure in worker.json."""
+def work(job: Mapping[str, Any], output: Path) -> bool:
+    """Do a job, and say whether it could be done; whatever it raises becomes a failure in worker.json."""
     settings = job["run"]
     chosen_task, chosen_backend = task(settings["task"]), backend(settings["backend"])
     report: dict[str, Any] = {"status": "ok", "reason": None, "message": None, "load_s": None, "runtime": {}}
@@ -59,6 +59,7 @@ def work(job: Mapping[str, Any], output: Path) -> None:
     }
     write_samples(output / SAMPLES, levels, chosen_task.COLUMNS)
     write_json(output / WORKER, report)
+    return report["status"] == "ok"
 
 
 def refuse_all_failed(level: Level) -> None:

@@ -33,8 +33,8 @@ BUSY_S = 0.5
 def command(job: ClientJob) -> Launch:
     assert job.engine and job.engine.scratch == job.folder
     program = "no-such-engine" if job.run["behave"] == "missing" else str(job.python)
-    return Launch([program, __file__, "--behave", job.run["behave"], "--pids", job.run["pids"],
-                   "--folder", str(job.folder)])  # fmt: skip
+    line = [program, __file__, "--behave", job.run["behave"], "--pids", job.run["pids"], "--folder", str(job.folder)]
+    return Launch(line, writes=[Path(job.run["pids"]).parent])
 
 
 def read(job: ClientJob, start_s: float, output: str) -> Level:

@@ -42,8 +42,14 @@ def prepare(job: Job) -> None:
 def launch(job: Job, endpoint: Endpoint) -> Launch:
     program = "no-such-server" if job.run["behave"] == "missing" else str(job.python)
     command = [program, __file__, "--behave", job.run["behave"], "--model", endpoint.model]
-    command += ["--pids", job.run["pids"], *(str(port) for port in endpoint.ports.values())]
-    return Launch(command, {"FAKE": "yes"})
+    command += [
+        "--prepared",
+        str(job.prepared),
+        "--pids",
+        job.run["pids"],
+        *(str(port) for port in endpoint.ports.values()),
+    ]
+    return Launch(command, {"FAKE": "yes"}, writes=[Path(job.run["pids"]).parent])
 
 
 def identify(endpoint: Endpoint) -> Identity | None:
@@ -150,9 +156,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--behave")
     parser.add_argument("--model")
+    parser.add_argument("--prepared", type=Path)
     parser.add_argument("--pids", type=Path)
     parser.add_argument("ports", type=int, nargs="+")
     told = parser.parse_args()
+    json.loads((told.prepared / "fake.json").read_text())
     print(f"fake server at work with key {os.environ.get(KEY)}", flush=True)
     if told.behave == "exit":
         print("ValueError: no such layer\n  (nothing follows)", file=sys.stderr)

@@ -107,6 +107,8 @@ def report(job: dict) -> None:
         "parents_cpus": sorted(os.sched_getaffinity(os.getppid())),
         "threads": job["threads"],
         "omp": os.environ["OMP_NUM_THREADS"],
+        "read": {name: job[name] for name in ("artefact", "model_folder", "dataset_folder")},
+        "weights": len(Path(job["artefact"], "weights.bin").read_bytes()),
         "oom_score_adj": int(Path("/proc/self/oom_score_adj").read_text()),
     }
     write(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cotejo import servers
 from cotejo.command import run
+from cotejo.images import Image
 from cotejo.launch import launch, prepare
 from cotejo.repeat import Inputs
 from cotejo.serving import Serving
@@ -17,7 +18,8 @@ def main() -> None:
     servers.SERVERS[told["run"]["server"]] = "fake_server"
     folder = Path(told["folder"])
     inputs = Inputs(told["run"], 1, folder / "model", folder / "dataset", None, None)
-    given = Serving(folder / "prepared", Path(sys.executable))
+    image = Image(told["image"][0], Path(told["image"][1]), told["image"][2]) if "image" in told else None
+    given = Serving(folder / "prepared", Path(sys.executable), image)
     line = prepare(inputs, given)
     with tempfile.TemporaryDirectory() as scratch:
         said = launch(inputs, given, 0.01, folder / "launch.log", Path(scratch, "golden"))

@@ -17,7 +17,7 @@ def main() -> None:
         Path(told["cgroup"], "cgroup.procs").write_text("0")
     folder = Path(told["folder"])
     parts = [folder / name for name in ("model", "dataset", "export", "parity.json")]
-    inputs = Inputs(told["run"], told.get("repeat", 1), *parts)
+    inputs = Inputs(told["run"], told.get("repeat", 1), *parts, stage=told.get("stage"))
     worker = (told.get("worker", str(FAKE)),)
     measure(inputs, Path(told["output"]), Path(told["output"]).with_suffix(".log"), worker, Path(told["lock"]))
 

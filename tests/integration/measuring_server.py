@@ -8,6 +8,7 @@ import fake_server
 
 from cotejo import clients, measure_server, ports, servers, session
 from cotejo.command import end_with_workflow, run
+from cotejo.images import Image
 from cotejo.measure_server import measure
 from cotejo.repeat import Inputs
 from cotejo.serving import Driving, Serving
@@ -25,9 +26,10 @@ def main() -> None:
         measure_server.calibrate = lambda *arguments: None
     session.STOP_S = told.get("stop_s", session.STOP_S)
     folder = Path(told["folder"])
-    inputs = Inputs(told["run"], 1, folder / "model", folder / "dataset", None, None)
+    inputs = Inputs(told["run"], 1, folder / "model", folder / "dataset", None, None, told.get("stage"))
     python = Path(sys.executable)
-    given = Serving(folder / "prepared", python)
+    image = Image(told["image"][0], Path(told["image"][1]), told["image"][2]) if "image" in told else None
+    given = Serving(folder / "prepared", python, image)
     driving = Driving(folder / "launch.json", Path(told.get("client_python", python)))
     measure(inputs, given, driving, Path(told["output"]), Path(told["output"]).with_suffix(".log"), Path(told["lock"]))
 

@@ -29,7 +29,8 @@ class ServingBench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.output = folder / "records" / "r1.json"
-        self.pids = folder / "pids"
+        self.pids = folder / "told" / "pids"
+        self.pids.parent.mkdir()
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self._make("model", "model.json", {"weights.bin": "0"}, model="llama", weights="synthetic", scale="small",

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from training import ONE_THREAD, measured, prepared
 
 from cotejo.code import SCRIPTS, run_modules
-from cotejo.command import ROOT
-from cotejo.datasets.entries import prepare
-from cotejo.record import folder_name
-from cotejo.study import load_study
 from cotejo.summary import read_attempt, summarise
 from cotejo.verdict import THRESHOLDS
 
@@ -33,19 +30,6 @@ runs:
 figures: []
 """
 
-# The whole measurement, but with a lock of its own.
-MEASURE = """
-import json, sys
-from pathlib import Path
-from cotejo.command import run
-from cotejo.measure import measure
-from cotejo.repeat import Inputs
-told = json.loads(sys.argv[1])
-output = Path(told["output"])
-inputs = Inputs(told["run"], 1, Path(told["model"]), Path(told["dataset"]), None, None)
-run(lambda: measure(inputs, output, output.with_suffix(".log"), lock_path=Path(told["lock"])))
-"""
-
 # Too little address space for the logits of 768 times 32 tokens, 3.2 GB, and enough for all before them.
 LITTLE_MEMORY = """
 import resource, runpy
@@ -58,14 +42,7 @@ WORKER = ("-m", "cotejo.worker")
 @pytest.fixture(scope="session")
 def tuning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, Any]]]:
     """A prepared data set of made-up pairs, and the study's runs by the names of their blocks."""
-    folder = tmp_path_factory.mktemp("fine-tuning")
-    config = folder / "config"
-    shutil.copytree(ROOT / "config", config)
-    with (config / "datasets.yaml").open("a") as stream:
-        stream.write("\nfew-pairs: {kind: text-pairs, source: {generate: {pairs: 60, seed: 0}}}\n")
-    (config / "studies" / "tuning.yaml").write_text(STUDY)
-    prepare(config / "datasets.yaml", "few-pairs", folder / "dataset")
-    return folder / "dataset", {run["name"]: run for run in load_study("tuning", config=config).runs}
+    return prepared(tmp_path_factory.mktemp("fine-tuning"), STUDY)
 
 
 @pytest.fixture
@@ -78,7 +55,7 @@ def work(tuning, model_folder, tmp_path):
         job = {"run": runs[name], "artefact": str(model), "model_folder": str(model), "dataset_folder": str(dataset),
                "threads": 1, "output": str(tmp_path)}  # fmt: skip
         (tmp_path / "job.json").write_text(json.dumps(job))
-        environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+        environment = os.environ | ONE_THREAD
         command = [sys.executable, *start, "--job", str(tmp_path / "job.json")]
         process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert process.returncode == 0, process.stderr
@@ -90,18 +67,7 @@ def work(tuning, model_folder, tmp_path):
 def test_a_small_t5_learns_made_up_sql_and_its_record_says_how_fast(tuning, model_folder, tmp_path):
     dataset, runs = tuning
     run = runs["cut"]
-    output = tmp_path / run["system"] / folder_name(run) / "r1.json"
-    told = {"run": run, "model": str(model_folder("t5-small")), "dataset": str(dataset), "output": str(output),
-            "lock": str(tmp_path / "lock")}  # fmt: skip
-    process = subprocess.run(
-        [sys.executable, "-c", MEASURE, json.dumps(told)],
-        env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert process.returncode == 0, process.stderr
-    attempt = read_attempt(output)
+    attempt = read_attempt(measured(run, model_folder("t5-small"), dataset, tmp_path))
     record = attempt.record
 
     assert (record["status"], record["message"]) == ("ok", None)

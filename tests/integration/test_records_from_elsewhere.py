@@ -46,7 +46,7 @@ def machines(project_factory):
 
 def test_records_alone_make_all_figures_and_tables(machines):
     lab, desk, data = machines
-    [run] = load_study("lab", system="lab-a", config=lab.folder / "config").runs
+    [run] = load_study("lab", systems=["lab-a"], config=lab.folder / "config").runs
     record = f"results/lab/records/lab-a/{folder_name(run)}/r1.json"
     measured = lab.snakemake(record, "--config", "studies=[lab]", "system=lab-a")
     assert measured.returncode == 0, measured.stdout + measured.stderr

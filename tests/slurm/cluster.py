@@ -35,7 +35,7 @@ from typing import Any
 
 from configuration import LOGIN, MACHINES, NODES, Machine, write_configuration
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 # A process that ends with its parent, whatever that one dies of.
 MORTAL = ("setpriv", "--pdeathsig", "KILL")
@@ -52,8 +52,9 @@ def lacking() -> str:
         return f"no {', '.join(missing)}: apt-get install --no-install-recommends {packages}"
     if os.geteuid() != 0:
         return "not root: virtual machines need their own mounts and networks. Run `make test-slurm` as root"
-    tried = subprocess.run(["unshare", *NAMESPACES, "--fork", "mount", "-t", "tmpfs", "tmpfs", "/tmp"], check=False)
-    return "no namespaces: run it on a machine, or in a privileged container" if tried.returncode else ""
+    trial = ["unshare", *NAMESPACES, "--fork", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    tried = subprocess.run(trial, capture_output=True, text=True, check=False)
+    return f"{tried.stderr.strip()}: run it on a machine, or in a privileged container" if tried.returncode else ""
 
 
 class Cluster:
@@ -84,7 +85,9 @@ class Cluster:
 
     def boot(self, name: str) -> None:
         """Start one machine and its daemons; a node takes jobs some moments later."""
-        init = [sys.executable, str(HERE / "virtual_machine.py"), name, str(self.folder)]
+        # This checkout too, wherever it lies: its environment runs there.
+        folders = [str(folder) for folder in (self.own, self.folder, HERE.parents[1])]
+        init = [sys.executable, str(HERE / "virtual_machine.py"), name, *folders]
         command = [*MORTAL, "unshare", *NAMESPACES, "--fork", "--kill-child", "--", *init]
         with (self.own / "log" / f"{name}.log").open("a") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -150,8 +153,8 @@ class Cluster:
         return [*enter, *MORTAL, "env", f"--chdir={folder or self.folder}", *command]
 
     def run(self, name: str, command: list[str], folder: Path | None = None, **options: Any) -> Any:
-        """Run a command on a machine; its output is captured."""
-        options = {"capture_output": True, "text": True, "check": False} | options
+        """Run a command on a machine for a minute at most, unless told otherwise; its output is captured."""
+        options = {"capture_output": True, "text": True, "check": False, "timeout": 60} | options
         return subprocess.run(self.command(name, command, folder), **options)
 
 
@@ -201,7 +204,8 @@ def stop(folder: Path) -> None:
 
 def main() -> None:
     usage = "cluster.py start|stop FOLDER, or cluster.py run FOLDER [--node NODE] -- COMMAND"
-    parser = argparse.ArgumentParser(usage=usage, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(usage=usage, description=__doc__, formatter_class=layout)
     parser.add_argument("action", choices=["start", "stop", "run", "hold"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--node", default=LOGIN.name, choices=[machine.name for machine in MACHINES])

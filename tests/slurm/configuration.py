@@ -29,10 +29,10 @@ NODES = (
 )
 MACHINES = (LOGIN, *NODES)
 
-# Two partitions as sites have them, and one whose jobs turn the others' jobs out. CUDA_VISIBLE_DEVICES is set by
-# gres.conf; CPUs are given by mask. Requeued jobs wait no longer than cred_expire, which is 120 s by default; nodes are
-# given up, and jobs killed, sooner than by default. No accounting: squeue tells what became of jobs for an hour, and
-# jobs.txt for good. Processes are found by parentage, not by cgroup: what a job leaves behind stays, so that tests see it.
+# Two partitions as sites have them, and one whose jobs turn the others' jobs out. Each task is bound to its CPUs. A job
+# that is requeued waits for cred_expire, which is 120 s by default; nodes are given up, and jobs killed, sooner than by
+# default. No accounting: squeue tells what became of jobs for an hour, and jobs.txt for good. Processes are found by
+# parentage, not by cgroup: what a job leaves behind stays, so that tests see it.
 SLURM_CONF = """\
 ClusterName=virtual
 SlurmctldHost=login({controller})
@@ -81,7 +81,7 @@ NODE = (
 
 
 def slurm_conf(folder: Path) -> str:
-    """slurm.conf of a cluster whose own files lie in `folder`. Each node has all CPUs and all memory of this machine."""
+    """slurm.conf of a cluster whose own files lie in `folder`; each node has all CPUs and memory of this machine."""
     memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     sizes = {"cpus": os.cpu_count(), "memory_mib": memory_mib}
     lines = [
@@ -98,12 +98,13 @@ def write_configuration(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     devices = [folder / "gpus" / f"nvidia{index}" for index in range(GPUS)]
     for device in devices:
-        os.mknod(device, stat.S_IFCHR | 0o666, os.stat(os.devnull).st_rdev)
+        os.mknod(device, stat.S_IFCHR | 0o666, Path(os.devnull).stat().st_rdev)
     gpus = f"NodeName=gpu[1-2] Name=gpu Type={GPU_TYPE} File={folder}/gpus/nvidia[0-{GPUS - 1}]\n"
     (folder / "etc" / "slurm.conf").write_text(slurm_conf(folder))
     (folder / "etc" / "gres.conf").write_text(gpus)
     (folder / "etc" / "cgroup.conf").write_text("CgroupAutomount=no\n")
-    (folder / "hosts").write_text("".join(f"{each.address} {each.name}\n" for each in MACHINES) + "127.0.0.1 localhost\n")
+    hosts = ["127.0.0.1 localhost", *(f"{each.address} {each.name}" for each in MACHINES)]
+    (folder / "hosts").write_text("\n".join(hosts) + "\n")
     key = folder / "munge.key"
     key.touch(mode=0o600)
     key.write_bytes(os.urandom(128))

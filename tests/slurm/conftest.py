@@ -6,6 +6,8 @@ import pytest
 from cluster import Cluster, lacking
 from login import Login
 
+from tests.conftest import copy_checkout
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -16,7 +18,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture
-def login(cluster: Cluster, project) -> Login:
+@pytest.fixture(scope="module")
+def login(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Login:
     """Someone at the login node, in a checkout of their own on the shared file system."""
-    return Login(cluster, project.folder)
+    return Login(cluster, copy_checkout(tmp_path_factory.mktemp("login") / "checkout").folder)

@@ -11,7 +11,9 @@ import pytest
 from cluster import HERE, Cluster, lacking
 from configuration import MACHINES, NODES
 
-LEAVE = "setsid sleep 1000 > /dev/null & echo $!"
+from cotejo.files import read_json
+
+LEAVE = "setsid sleep 1000 > /dev/null 2>&1 &"
 
 
 def outside() -> tuple[str, str]:
@@ -25,12 +27,11 @@ def alive(pids: dict[str, int]) -> list[str]:
 
 
 def test_machines_share_a_folder_and_nothing_else(cluster, tmp_path):
-    (tmp_path / "shared").write_text("seen by all")
-    script = f"hostname; cat {tmp_path}/shared; echo; ls /tmp; touch /tmp/mine /dev/shm/mine; ps ax | grep -c slurmctl[d]"
+    (tmp_path / "shared").write_text("seen by all\n")
+    script = f"hostname; cat {tmp_path}/shared; touch /tmp/of-$(hostname); ls -d /tmp/of-*; ps ax | grep -c slurmctl[d]"
     said = {machine.name: cluster.run(machine.name, ["sh", "-c", script]).stdout for machine in MACHINES}
-    top = cluster.folder.parts[2] if cluster.folder.parts[1] == "tmp" else ""
-    assert said == {name: f"{name}\nseen by all\n{top}\n{1 if name == 'login' else 0}\n" for name in said}
-    assert not Path("/tmp/mine").exists()
+    assert said == {name: f"{name}\nseen by all\n/tmp/of-{name}\n{1 if name == 'login' else 0}\n" for name in said}
+    assert not Path("/tmp/of-login").exists()
 
 
 def test_nodes_reach_each_other_and_nothing_else(cluster):
@@ -77,8 +78,8 @@ def test_nothing_is_left_where_its_owner_is_killed(tmp_path):
     run = [*command, "run", str(tmp_path), "--node", "gpu2", "--"]
     assert subprocess.run([*run, "hostname"], capture_output=True, text=True, check=True).stdout == "gpu2\n"
     subprocess.run([*run, "sh", "-c", LEAVE], capture_output=True, check=True)
-    told = (tmp_path / "running").read_text()
-    keeper, pids = __import__("json").loads(told).values()
+    told = read_json(tmp_path / "running")
+    keeper, pids = told["keeper"], told["pids"]
     os.kill(keeper, signal.SIGKILL)
     deadline = time.monotonic() + 20
     while alive(pids):

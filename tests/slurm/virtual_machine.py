@@ -1,7 +1,8 @@
 """The first process of a virtual machine: gives it its own files, starts its daemons, and reaps what is orphaned there.
 
-Run by cluster.py in new mount, network, PID, IPC and UTS namespaces: virtual_machine.py NAME SHARED_FOLDER. It prints
-its process number as the outer machine knows it, and goes on once a line on its input says that its network is there.
+Run by cluster.py in new mount, network, PID, IPC and UTS namespaces: virtual_machine.py NAME FOLDER SHARED…, where the
+first folder has the cluster's own files, and the others are seen by every machine. It prints its process number as the
+outer machine knows it, and goes on once a line on its input says that its network is there.
 Whoever kills it ends every process of the machine, and with them its mounts and its network.
 """
 
@@ -9,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 # What machines don't share, however a cluster is built.
@@ -16,33 +18,34 @@ PRIVATE = ("/run", "/dev/shm", "/tmp")
 
 
 def main() -> None:
-    name, shared = sys.argv[1], Path(sys.argv[2])
+    name, folder, *shared = sys.argv[1], *map(Path, sys.argv[2:])
     print(Path("/proc/self").readlink(), flush=True)  # before this machine's /proc hides the outer one's
     socket.sethostname(name)
-    mount_files(shared)
+    mount_files(folder, shared)
     sys.stdin.readline()
-    start_daemons(shared / "slurm", controller=name == "login")
+    start_daemons(folder, controller=name == "login")
     print("up", flush=True)
     while True:
         os.wait()
 
 
-def mount_files(shared: Path) -> None:
-    """Own /proc and temporary folders, in which the shared folder lies where it lies outside; Slurm's files in /etc."""
+def mount_files(own: Path, shared: list[Path]) -> None:
+    """Own /proc and temporary folders, in which shared folders lie where they lie outside; Slurm's files in /etc."""
     mount("-t", "proc", "proc", "/proc")
-    kept = os.open(shared, os.O_PATH)
+    kept = {folder: os.open(folder, os.O_PATH) for folder in shared}
     for folder in PRIVATE:
         mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", folder)
-    if not shared.exists():
-        shared.mkdir(parents=True)
-        mount("--no-canonicalize", "--bind", f"/proc/self/fd/{kept}", str(shared), kept=kept)
-    os.close(kept)
-    mount("--bind", str(shared / "slurm" / "hosts"), "/etc/hosts")
-    mount("--bind", str(shared / "slurm" / "etc"), "/etc/slurm")
+    for folder, descriptor in kept.items():
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            mount("--no-canonicalize", "--bind", f"/proc/self/fd/{descriptor}", str(folder), inherited=[descriptor])
+        os.close(descriptor)
+    mount("--bind", str(own / "hosts"), "/etc/hosts")
+    mount("--bind", str(own / "etc"), "/etc/slurm")
 
 
-def mount(*arguments: str, kept: int | None = None) -> None:
-    subprocess.run(["mount", *arguments], check=True, pass_fds=[] if kept is None else [kept])
+def mount(*arguments: str, inherited: Sequence[int] = ()) -> None:
+    subprocess.run(["mount", *arguments], check=True, pass_fds=inherited)
 
 
 def start_daemons(folder: Path, controller: bool) -> None:

@@ -1,6 +1,7 @@
 """Studies of a few lines, loaded as those in config/studies are."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from cotejo.command import ROOT
@@ -26,10 +27,16 @@ def copy_config(folder: Path) -> Path:
     return folder / "config"
 
 
-def load(config: Path, runs: str, overlay: str = "", defaults: str = "{weights: synthetic, scale: small}") -> Study:
+def load(
+    config: Path,
+    runs: str,
+    overlay: str = "",
+    defaults: str = "{weights: synthetic, scale: small}",
+    systems: Sequence[str] = ("local",),
+) -> Study:
     text = f"title: Test\ndefaults: {defaults}\nruns:\n{runs}\nfigures: []\n"
     (config / "studies" / "test.yaml").write_text(text)
-    return load_study("test", overlay, config=config)
+    return load_study("test", overlay, systems, config)
 
 
 def also(block: str, settings: str) -> str:

@@ -56,3 +56,15 @@ def test_each_machine_is_told_by_what_a_summary_calls_it(tmp_path: Path) -> None
             "another CPU: Example CPU @ 2.00GHz, not AMD EPYC 7453"
         )
     }
+
+
+def test_every_machine_of_a_run_on_several_is_looked_at(tmp_path: Path) -> None:
+    systems, path = tmp_path / "systems", tmp_path / "r1.json"
+    systems.mkdir()
+    (systems / "lab.yaml").write_text("name: Lab\nsite: cluster\ncpu: Example CPU 2.00\n")
+    node = {"machine": RECORD["environment"]["machine"], "gpus": []}
+    silent = {"machine": None, "gpus": []}
+    alike, unlike_it = node, changed(node, machine__cpu="AMD EPYC 7453")
+    for other, reasons in ((alike, []), (unlike_it, ["another CPU: AMD EPYC 7453, not Example CPU 2.00"])):
+        path.write_text(json.dumps(changed(RECORD, system="lab", nodes=[silent, node, other])))
+        assert list(unlike_claims({"": [path]}, systems).values()) == reasons

@@ -81,11 +81,15 @@ class TestPrice:
         assert rented(2).times(3).usd_per_hour(1) == 6
 
     @pytest.mark.parametrize(
-        ("accelerators", "gpus", "machines"),
-        [(0, 0, 1), (0, 2, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2), (4, 1, 4), (4, 0, 1)],
-    )
-    def test_whole_machines(self, accelerators: int, gpus: int, machines: int) -> None:
-        assert machines_needed(accelerators, gpus) == machines
+        ("accelerators", "gpus", "nodes", "machines"),
+        [
+            (0, 0, 0, 1), (0, 2, 0, 1), (1, 2, 0, 1), (2, 2, 1, 1), (3, 2, 0, 2), (4, 1, 0, 4), (4, 0, 0, 1),
+            # Nodes count whole, used or not; what they don't suffice for takes more, as ever.
+            (2, 2, 2, 2), (4, 1, 4, 4), (0, 0, 2, 2), (4, 1, 2, 4),
+        ],
+    )  # fmt: skip
+    def test_whole_machines(self, accelerators: int, gpus: int, nodes: int, machines: int) -> None:
+        assert machines_needed(accelerators, gpus, nodes) == machines
 
     def test_a_system_has_its_own_assumptions_first(self) -> None:
         config = {"lifetime_years": 5, "utilisation": 0.5, "electricity_usd_per_kwh": 0.15, "pue": 1}

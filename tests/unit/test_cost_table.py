@@ -70,6 +70,15 @@ class TestCosts:
         assert not rows(priced(summary(served("latency_p50_ms", 10, 4, system="cloud"))))
 
 
+def test_so_many_nodes_cost_so_many_machines() -> None:
+    systems = {"cluster": {"name": "Node", "site": "cluster", "gpu": "A100", "gpus": 2, "usd_per_hour": 2.0}}
+    two_gpus = {"system": "cluster", "device": "cuda", "accelerators": "2"}
+    table = summary(measured(TEN, **two_gpus), measured(TEN, **two_gpus, nodes="2", run="on-two"))
+    one, two = rows(priced(table, systems=systems))
+    assert ((one["machines"], one["nodes"]), (two["machines"], two["nodes"])) == ((1, ""), (2, "2"))
+    assert two["usd"] == pytest.approx(2 * one["usd"])
+
+
 class TestBlanks:
     def test_a_machine_without_a_price_says_which_file_lacks_which_key(self) -> None:
         row = only(priced(summary(measured(TEN, system="free"))))

@@ -51,6 +51,34 @@ def test_what_keeps_servers_apart_is_told_once():
     assert (difference, recorded) == (("server.version", "5.0.0", "6.0.0"), [])
 
 
+SLURM = {"id": "17", "partition": "gpu", "nodes": ["n1"], "cpus": 8, "gpus": 1, "restarts": 0, "time_limit_s": 1500}
+NODE = {"node": "n2", "command": ["a"], "machine": RECORD["environment"]["machine"], "gpus": []}
+
+
+def test_each_job_of_slurm_is_another_but_not_its_partition():
+    first = changed(RECORD, environment__slurm=SLURM)
+    assert differences(first, changed(RECORD, environment__slurm={**SLURM, "id": "18", "restarts": 1})) == ([], [])
+    elsewhere = changed(RECORD, environment__slurm={**SLURM, "partition": "cpu"})
+    assert differences(first, elsewhere) == ([], [("environment.slurm.partition", "gpu", "cpu")])
+
+
+def test_that_it_was_staged_is_only_recorded_and_an_older_record_lacks_it():
+    staged = {"file_system": "xfs", "size_mib": 9.5, "duration_s": 1.0}
+    assert differences(changed(RECORD, staged=staged), changed(RECORD, staged=staged | {"duration_s": 2.0})) == ([], [])
+    assert differences(RECORD, changed(RECORD, staged=None, environment__slurm=None)) == ([], [])
+    apart, recorded = differences(RECORD, changed(RECORD, staged=staged))
+    assert (apart, [difference.key for difference in recorded]) == ([], ["staged"])
+
+
+def test_another_kind_of_machine_beside_the_first_keeps_apart():
+    first = changed(RECORD, nodes=[NODE])
+    assert differences(first, changed(RECORD, nodes=[NODE | {"node": "n3", "command": ["b"]}])) == ([], [])
+    machine = NODE["machine"] | {"cpu": "Other CPU"}
+    apart, _ = differences(first, changed(RECORD, nodes=[NODE | {"machine": machine}]))
+    assert [difference.key for difference in apart] == ["nodes[0].cpu"]
+    assert "nodes" not in merge_key(RECORD)
+
+
 @pytest.mark.parametrize("change", [
     {"environment__machine__hostname": "edge-2"}, {"environment__machine__kernel": "6.1.1"}, {"git_revision": None},
     {"versions": {"openvino": "2026.5.0"}}, {"environment__machine__mitigations": None}, {"study": "other"},

@@ -8,7 +8,7 @@ from document_config import REGISTRIES, code, reference, rows, takes
 from cotejo import clients, servers
 from cotejo.command import ROOT
 from cotejo.schema import check, schema_of
-from cotejo.serving_settings import DEFAULTS
+from cotejo.serving_settings import DEFAULTS, PLACEMENT
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_no_option_has_two_meanings() -> None:
 
 def test_every_setting_belongs_to_all_runs_or_to_something() -> None:
     for key, rule in schema_of("run")["properties"].items():
-        named = key in ("model", "dataset", "backend") or "default" in rule or key in DEFAULTS
+        named = key in ("model", "dataset", "backend") or "default" in rule or key in {*DEFAULTS, *PLACEMENT}
         assert named or any(key in options_of(name) for registry, options_of in REGISTRIES for name in registry), key
 
 

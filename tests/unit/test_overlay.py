@@ -8,7 +8,9 @@ from study_example import BLIP, CHAT, TEXT, VIDEO, also, copy_config, load
 
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
+from cotejo.overlay import Overlay, lacking
 from cotejo.study import Study, load_study
+from cotejo.systems import load_system
 
 ON_GPU = also(BLIP, "device: cuda, batching: none, duration_s: 5")
 ON_TWO = also(BLIP.replace("name: blip", "name: two"), "device: cuda, accelerators: 2, split: instances, duration_s: 5")
@@ -145,13 +147,30 @@ def test_a_system_of_too_few_gpus_needs_them(config: Path) -> None:
         "unknown": "", "none": "cpu: A processor", "one": "gpu: A GPU\ngpus: 1", "two": "gpu: A GPU\ngpus: 2"
     }.items():  # fmt: skip
         (config / "systems" / f"{name}.yaml").write_text(f"name: Big\nsite: edge\ncpus: 64\n{facts}\n")
-        needs[name] = [line.get("needs") for line in load_study("test", system=name, config=config).lines]
+        needs[name] = [line.get("needs") for line in load_study("test", systems=[name], config=config).lines]
     assert needs == {
         "unknown": [None, None],
         "none": ["1 GPU", "2 GPUs"],
         "one": [None, "2 GPUs"],
         "two": [None, None],
     }
+
+
+def test_several_nodes_are_those_of_a_slurm_job(config: Path) -> None:
+    needs = {}
+    for name, facts in {
+        "unknown": "", "big": "gpu: A GPU\ngpus: 4", "one": "gpu: A GPU\ngpus: 1\nslurm: {cpus_per_task: 64}",
+        "two": "gpu: A GPU\ngpus: 2\nslurm: {cpus_per_task: 64}",
+    }.items():  # fmt: skip
+        (config / "systems" / f"{name}.yaml").write_text(f"name: Big\nsite: cluster\ncpus: 64\n{facts}\n")
+        settings = {"device": "cuda", "accelerators": 4, "nodes": 2}
+        needs[name] = lacking(settings, Overlay(), load_system(config / "systems" / f"{name}.yaml"))
+    assert needs == {"unknown": "2 nodes", "big": "2 nodes", "one": "4 GPUs on 2 nodes", "two": ""}
+    machine = load_system(config / "systems" / "two.yaml")
+    on_cpu = Overlay("smoke", {"device": "cpu"})
+    assert lacking({"device": "cuda", "accelerators": 4, "nodes": 2}, on_cpu, machine) == "4 GPUs on 2 nodes"
+    assert lacking({"device": "cpu", "nodes": 2}, on_cpu, machine) == ""
+    assert lacking({"device": "cpu", "nodes": 2}, on_cpu, {}) == "2 nodes"
 
 
 def test_published_rows_are_a_whole_file_that_is_there(config: Path) -> None:

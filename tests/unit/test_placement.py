@@ -79,3 +79,33 @@ def test_questions_about_images_are_answered_exactly_unless_a_study_says_otherwi
     assert (run["answers"], run["preparation"], run["new_tokens"]) == ("exact", "per-request", 64)
     [served] = load(config, also(SEEN, "server: transformers-serve")).runs
     assert not served.keys() & {"answers", "preparation"}
+
+
+VLLM = CHAT.replace("backend: pytorch", "backend: vllm, server: vllm, concurrency: 1")
+SPREAD = "device: cuda, accelerators: 4, split: tensor_parallel, executor: ray"
+
+
+def test_a_run_on_one_node_says_nothing_of_nodes(config: Path) -> None:
+    (config / "systems" / "local.yaml").write_text("name: L\nsite: cluster\nslurm: {cpus_per_task: 4}\n")
+    [several] = load(config, also(VLLM, f"{SPREAD}, nodes: 2")).runs
+    assert several["nodes"] == 2 and "_nodes2" in several["id"]
+    ones = [load(config, also(VLLM, f"{SPREAD}{nodes}")).runs[0] for nodes in ("", ", nodes: 1", ", nodes: null")]
+    assert not any("nodes" in run for run in ones)
+    assert len({run["digest"] for run in ones}) == 1 and several["digest"] != ones[0]["digest"]
+    both = load(config, also(VLLM, f"{SPREAD}, nodes: [1, 2]")).runs
+    assert [run.get("nodes") for run in both] == [None, 2]
+
+
+@pytest.mark.parametrize(
+    ("block", "settings", "said"),
+    [
+        (CHAT, "nodes: 2", "nodes: 2: backend pytorch runs on one machine alone"),
+        (CHAT, "server: transformers-serve, nodes: 2", "nodes: 2: server transformers-serve runs on one machine alone"),
+        (VLLM, f"{SPREAD}, nodes: 3", "nodes: 3: can't divide 4 `accelerators` evenly"),
+        (VLLM, f"{SPREAD.replace('ray', 'mp')}, nodes: 2", "executor: mp: .*With `nodes` take ray"),
+        (VLLM, "executor: ray", "executor: ray: vLLM takes Ray for GPUs alone"),
+    ],
+)
+def test_only_what_can_be_spread_is_spread_over_nodes(config: Path, block: str, settings: str, said: str) -> None:
+    with pytest.raises(CotejoError, match=said):
+        load(config, also(block, settings))

@@ -34,6 +34,15 @@ def test_config_puts_an_interpreter_an_image_or_a_program_in_its_place():
     assert server_stack({"server": "own"}, mine) == Stack(Path(sys.executable), program=Path("/opt/own"))
     image = {"vllm": {"image": "vllm.sif"}}
     assert server_stack({"server": "stacked"}, image) == Stack(Path("python3"), image="vllm.sif")
+    inside = {"own": {"image": "own.sif", "program": "/app/own", "python": "/venv/bin/python"}}
+    assert server_stack({"server": "own"}, inside) == Stack(Path("/venv/bin/python"), "own.sif", Path("/app/own"))
+
+
+def test_a_rule_makes_what_tells_that_a_stack_is_there():
+    assert Stack(VLLM, made="vllm").stamp == "resources/environments/vllm/made"
+    image = f"docker://host/vllm-openai@sha256:{'0123456789abcdef' * 4}"
+    assert Stack(Path("python3"), image=image).stamp == "resources/images/vllm-openai-0123456789ab.json"
+    assert Stack(Path("/opt/v/bin/python")).stamp is None
 
 
 def test_clients_run_in_no_image_but_in_an_environment_of_their_own():

@@ -2,7 +2,7 @@ import os
 import socket
 import subprocess
 
-from cotejo.ports import Listener, free_ports, is_loopback, listeners, sockets_of
+from cotejo.ports import Listener, exposed, free_ports, is_loopback, listeners, sockets_of
 
 
 def test_free_ports_are_distinct_and_free():
@@ -54,3 +54,15 @@ def test_the_kernels_addresses(tmp_path):
 
 def test_a_process_that_is_no_more_holds_nothing():
     assert sockets_of([2**22 - 1]) == set()
+
+
+def test_what_listens_where_others_reach_it_is_told_apart_from_one_address_and_the_loopback():
+    own = [os.getpid()]
+    with socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.7", 0)):
+        assert exposed(own, "192.0.2.1") == []
+        with socket.create_server(("0.0.0.0", 0)) as server:
+            port = server.getsockname()[1]
+            assert exposed(own, "192.0.2.1") == [
+                f"port {port}: it listens on 0.0.0.0, where other machines can reach it"
+            ]
+            assert exposed(own, "0.0.0.0") == [] and exposed([], "192.0.2.1") == []

@@ -24,7 +24,8 @@ COUNTED = {
         "hey-tp1": 8, "hey-tp4": 8,
     },
     "cml-t5-deepspeed": {
-        "t5-small": 2, "t5-large": 2, "t5-small-zero1": 2, "t5-large-zero1": 2 * 2, "t5-large-zero3-offload": 2,
+        "t5-small": 2, "t5-large": 2, "t5-small-zero1": 2, "t5-large-zero1": 2, "t5-large-zero1-two": 2,
+        "t5-large-zero3-offload": 2,
         "t5-3b": 2, "t5-3b-zero3-offload": 2,
     },
     "multimodal-cloud": {"pytorch": 8 * 2},
@@ -34,6 +35,7 @@ COUNTED = {
 ADDED = {
     "chameleon-blip-triton": {"one-gpu"},
     "multimodal-cloud": {"llama.cpp"},
+    "cml-t5-deepspeed": {"t5-small-data-parallel", "t5-large-data-parallel", "t5-large-data-parallel-two"},
     "edge-cloud": {"llm-genai", "audio", "llm-cores", "video-cores", "audio-cores"},  # audio by PyTorch
 }
 

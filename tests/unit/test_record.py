@@ -43,7 +43,8 @@ def test_the_schema_is_one_and_describes_and_closes_every_level():
     del optional["record.run"]
     # What older records, which stay readable, don't have.
     assert {path: names for path, names in optional.items() if names} == {
-        "record.server": {"lock_sha256"},
+        "record.environment": {"slurm"},
+        "record.server": {"lock_sha256", "image_sha256"},
         "record.client": {"lock_sha256", "engine"},
     }
 
@@ -124,6 +125,37 @@ def test_what_the_schema_forbids_is_not_written(tmp_path, samples, changes, mess
 def test_marks_may_say_what_stands_in_for_what(tmp_path, samples):
     write(tmp_path / "r1.json", changed(RECORD, marks=["small", "cpu instead of one GPU"]), samples)
     assert read(tmp_path / "r1.json")["marks"] == ["small", "cpu instead of one GPU"]
+
+
+SLURM = {
+    "id": "17", "partition": "gpu", "nodes": ["n1", "n2"], "cpus": 8, "gpus": 2, "restarts": 1, "time_limit_s": 1500,
+}  # fmt: skip
+STAGED = {"file_system": "xfs", "size_mib": 2200.5, "duration_s": 3.1}
+NODE = {
+    "node": "n2", "address": "10.9.0.2", "interface": "ib0", "hostname": "n2",
+    "machine": RECORD["environment"]["machine"], "gpus": [], "command": ["numactl", "ray"], "exit_code": 0,
+    "wall_s": 9.5, "cpu_s": 4.0, "expected_cpus": [0], "observed_cpus": [0], "violations": [], "checks": 9,
+    "failure": None,
+}  # fmt: skip
+
+
+def test_a_record_may_say_where_in_slurm_it_was_made_and_from_which_disk(tmp_path, samples):
+    of_node = NODE | {"failure": {"reason": "lost-pin", "message": "it left"}, "peak_rss_mib": None, "quiet": None}
+    changes = {"staged": STAGED, "nodes": [NODE, of_node], "environment__slurm": SLURM}
+    for record in (changed(RECORD, **changes), changed(RECORD, environment__slurm=None, staged=None)):
+        write(tmp_path / "r1.json", record, samples)
+        found = read(tmp_path / "r1.json")
+        assert [found.get(key) for key in changes if key != "environment__slurm"] == [
+            record.get(key) for key in changes if key != "environment__slurm"
+        ]
+        assert found["environment"]["slurm"] == record["environment"]["slurm"]
+
+
+def test_older_records_say_nothing_of_it_and_stay_readable(tmp_path, samples):
+    assert not {"staged", "nodes"} & RECORD.keys()
+    assert "slurm" not in RECORD["environment"]
+    write(tmp_path / "r1.json", RECORD, samples)
+    assert read(tmp_path / "r1.json")["status"] == "ok"
 
 
 def test_a_whole_record_without_samples_is_not_written(tmp_path):

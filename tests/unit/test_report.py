@@ -294,6 +294,21 @@ def test_nothing_measured_makes_a_page_too() -> None:
     assert "Failures" not in text
 
 
+def test_what_slurm_gave_is_summed_up_over_the_jobs_of_a_machine() -> None:
+    slurm = {"id": "7", "partition": "gpu", "nodes": ["n1"], "cpus": 8, "gpus": 1, "restarts": 0, "time_limit_s": 60}
+    staged = {"file_system": "xfs", "size_mib": 9.5, "duration_s": 1.0}
+    found = [
+        changed(RECORD, origin="", environment__slurm=slurm, staged=staged),
+        changed(RECORD, origin="", environment__slurm={**slurm, "id": "8", "restarts": 2}, nodes=[{"node": "n2"}]),
+    ]
+    [machine] = content(STUDY, ROWS, verdicts(ROWS), dict(enumerate(found)))["machines"]  # type: ignore[arg-type]
+    assert machine["facts"]["Slurm"] == "2 jobs; partition gpu; put back into the queue 2 times"
+    assert machine["facts"]["Further nodes"] == "n2"
+    assert machine["facts"]["Read from"] == "copies on the machine's own disk (xfs), in 1 of 2 repeats"
+    [plain] = content(STUDY, ROWS, verdicts(ROWS), {0: changed(RECORD, origin="")})["machines"]  # type: ignore[arg-type,dict-item]
+    assert not {"Slurm", "Further nodes", "Read from"} & plain["facts"].keys()
+
+
 def test_a_machine_is_told_once_for_each_set_of_facts() -> None:
     found = [OWN, changed(OWN, repeat=2, versions={"torch": "2.13.0"})]
     other = changed(OWN, system="edge", environment__machine__cpu="Another", environment__machine__governor=None)

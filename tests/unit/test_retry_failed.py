@@ -50,7 +50,7 @@ def test_only_failed_records_of_this_system_go():
     assert (whole.exists(), samples_path(whole).exists(), foreign.exists()) == (True, True, True)
     assert not any(path.exists() for path in (broken, samples_path(broken), telemetry_path(broken)))
     assert Path(FOLDER, "export.json").exists()
-    assert "deleted 1" in retry("--system", "r760").stdout
+    assert "deleted 1 failed records of system local, r760" in retry("--system", "local", "r760").stdout
     assert not foreign.exists()
 
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from serve import chosen_run, made_inputs
+from serve import chosen_run, made_inputs, only_system
 from serving_example import RUN as SERVED
 
 from cotejo.errors import CotejoError
@@ -44,3 +44,9 @@ def test_what_is_not_made_yet_is_named_with_the_command_that_makes_it(tmp_path, 
     with pytest.raises(CotejoError, match="Run `make env-vllm`"):
         made_inputs(run, Stack(Path("resources/environments/vllm/bin/python"), made="vllm"))
     assert made_inputs(run, Stack(Path("python"))).model_folder == model
+
+
+def test_a_server_is_started_on_the_one_system_that_this_is():
+    assert only_system("local") == only_system(["local"]) == "local"
+    with pytest.raises(CotejoError, match=r"system: \[a, b\]: .* Give the one that it is by --system"):
+        only_system(["a", "b"])

@@ -68,7 +68,8 @@ def test_clients_that_repeat_one_request_find_no_cache(tmp_path, client, cached)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"executor": "ray"}, "executor: ray: Ray listens on every network interface"),
+        ({"executor": "ray"}, "executor: ray: vLLM takes Ray for GPUs alone"),
+        ({"device": "cuda", "accelerators": 2, "nodes": 2}, "executor: mp: .*one machine alone"),
         ({"split": "instances"}, "split: instances: vllm divides a model by tensor_parallel alone"),
         ({"device": "cuda", "accelerators": 1, "cpu_ranks": 2}, "cpu_ranks: 2: is for a CPU"),
         ({"weights": "hub", "load_format": "dummy"}, "load_format: dummy: .* weights: synthetic"),

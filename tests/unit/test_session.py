@@ -5,35 +5,7 @@ import pytest
 
 from cotejo import affinity, session
 from cotejo.errors import CotejoError
-from cotejo.servers.interface import Job
-from cotejo.session import client_cpus, devices, hide, in_image, refuse_missing, stack_environment, telling_line
-
-
-@pytest.fixture
-def job(tmp_path):
-    cached = tmp_path / "cache" / "model"
-    cached.mkdir(parents=True)
-    (cached / "weights.bin").write_text("")
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "weights.bin").symlink_to(cached / "weights.bin")
-    return Job(
-        {"device": "cuda", "model": "m"}, model, model, tmp_path / "prepared", Path("python3"), 2, tmp_path / "s"
-    )
-
-
-def test_in_an_image_the_same_command_sees_every_folder_and_what_links_lead_to(job, tmp_path):
-    command = in_image("triton.sif", ["tritonserver", "--port=1"], job)
-    assert command[:4] == ["apptainer", "exec", "--nv", "--bind"]
-    assert command[5:] == ["triton.sif", "tritonserver", "--port=1"]
-    bound = command[4].split(",")
-    assert {str(tmp_path / name) for name in ("model", "prepared", "s", "cache/model")} | {str(session.SCRIPTS)} == set(
-        bound
-    )
-
-
-def test_on_a_cpu_an_image_gets_no_gpu(job):
-    assert "--nv" not in in_image("a.sif", ["x"], Job({**job.run, "device": "cpu"}, *list(vars(job).values())[1:]))
+from cotejo.session import client_cpus, devices, hide, refuse_missing, stack_environment, telling_line
 
 
 @pytest.mark.parametrize(
@@ -43,6 +15,7 @@ def test_on_a_cpu_an_image_gets_no_gpu(job):
         ({"device": "cuda", "accelerators": None}, {}, {}),
         ({"device": "cuda", "accelerators": 2}, {}, {"CUDA_VISIBLE_DEVICES": "0,1"}),
         ({"device": "cuda", "accelerators": 1}, {"CUDA_VISIBLE_DEVICES": "3,5"}, {"CUDA_VISIBLE_DEVICES": "3"}),
+        ({"device": "cuda", "accelerators": 4, "nodes": 2}, {}, {"CUDA_VISIBLE_DEVICES": "0,1"}),
     ],
 )
 def test_a_server_sees_as_many_gpus_as_it_is_to_use(run, outer, expected):
@@ -71,6 +44,7 @@ def test_a_missing_program_says_what_to_do():
         ("starting\nready\n", "ready"),
         ("RuntimeError: no memory left\nnvidia-smi says hello\n", "RuntimeError: no memory left"),
         ("OSError: port in use\nUserWarning: failed to say goodbye\n\n", "OSError: port in use"),
+        ("ValueError: no\nRuntimeError: it failed. See root cause above.\n", "ValueError: no"),
     ],
 )
 def test_the_telling_line_of_a_log(tmp_path, text, line):

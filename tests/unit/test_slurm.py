@@ -104,3 +104,13 @@ def test_a_queue_that_can_not_be_asked_is_no_empty_one(tmp_path, squeue, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CotejoError, match=r"squeue: .*Is this a login node"):
         slurm.refuse_queued(tmp_path)
+
+
+@pytest.mark.parametrize("first, later", [(300, 300), (None, 7)])
+def test_what_slurm_once_said_of_ended_jobs_is_not_asked_again(monkeypatch, first, later):
+    import snakemake_executor_plugin_slurm as plugin
+
+    answers = iter([first, 7])
+    monkeypatch.setattr(plugin, "get_min_job_age", lambda: next(answers))
+    slurm.remember_job_age()
+    assert plugin.get_min_job_age() == later

@@ -189,6 +189,7 @@ def test_a_line_measured_as_another_run_takes_its_values_and_says_so(compared: A
     row = only(rows)
     assert (row["standing"], row["run"], row["ratio"]) == ("not comparable", "two", pytest.approx(1.005))
     assert "cpu instead of one GPU" in row["reasons"]
+    assert "closed" not in row["reasons"]  # of the line nobody knows what load it would have had
 
 
 def test_every_system_has_its_row_and_none_is_averaged(compared: Any) -> None:
@@ -199,6 +200,27 @@ def test_every_system_has_its_row_and_none_is_averaged(compared: Any) -> None:
         ("p100", "lab", "abcdef", "faster"),
         ("p100", "", "ffff", "slower"),
     ]
+
+
+def test_each_system_stands_beside_the_published_values_of_its_own(compared: Any) -> None:
+    published = [{}, {"system": "a100", "value": "41.0"}]
+    measured = [rate(20.5319), rate(41, system="a100"), rate(10, system="local")]
+    rows = compared(published, *measured)
+    assert [(row["published_system"], row["system"], row["standing"]) for row in rows] == [
+        ("p100", "p100", "reproduced"),
+        ("p100", "local", "not comparable"),
+        ("a100", "a100", "reproduced"),
+        ("a100", "local", "not comparable"),
+    ]
+    # A system that didn't measure the run has no value to hide another's behind.
+    missing = line(run="blip_triton", digest="0123456789", system="a100", needs="1 GPU", reasons="needs 1 GPU")
+    rows = compared(published, rate(20.5319), missing)
+    assert [(row["published_system"], row["system"], row["standing"]) for row in rows] == [
+        ("p100", "p100", "reproduced"),
+        ("a100", "p100", "not comparable"),
+    ]
+    rows = compared(published, line(system="p100"), line(system="a100", reasons="needs 1 GPU"))
+    assert [row["reasons"] for row in rows] == ["no record", "needs 1 GPU"]
 
 
 def test_levels_are_matched_by_concurrency(compared: Any) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from study_example import TEXT, also, copy_config, load
 
+from cotejo import backends
 from cotejo.errors import CotejoError
 
 TUNE = "- {name: tune, model: t5-small, dataset: synthetic-text-to-sql, backend: transformers-trainer}"
@@ -41,10 +42,15 @@ def test_zero_is_an_axis_of_several_gpus(config: Path, split: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("split: zero1", "split: 'zero1': .*device: cpu"),
+        ("split: zero1", "split: zero1: on a CPU needs several processes"),
+        ("split: data_parallel, processes: 1", "split: data_parallel: on a CPU needs several processes"),
+        ("processes: 3, cores: 2, split: data_parallel", "processes: 3: each needs a CPU, and `cores` is 2"),
+        ("processes: 2", "split: null: several processes must be told"),
+        ("device: cuda, accelerators: 2, split: data_parallel, processes: 2", "processes: 2: is for a CPU"),
+        ("split: tensor_parallel, processes: 2", "split: 'tensor_parallel': .*its ways: data_parallel"),
         ("device: cuda, split: zero1", "needs at least two `accelerators`"),
         ("device: cuda, accelerators: 3", "needs `split`"),
-        ("device: cuda, accelerators: 3, split: device_map", "split: 'device_map': .*its ways: zero1, zero3-offload"),
+        ("device: cuda, accelerators: 3, split: device_map", "split: 'device_map': .*its ways: data_parallel, zero1, "),
         ("precision: fp16", "precision: 'fp16': .* has fp32"),
         ("compute_precision: f16", "f16 on GPUs alone"),
         ("stop_width: 0.02", "ends after its epochs"),
@@ -69,6 +75,25 @@ def test_under_the_smoke_overlay_one_gpu_is_stood_in_for_and_three_are_a_line_th
     assert (run["device"], run["max_steps"], run["epochs"]) == ("cpu", 8, 5)
     [line] = study.needing
     assert (line["needs"], line["accelerators"], line["split"]) == ("3 GPUs", 3, "zero1")
+
+
+def test_processes_on_the_cpu_are_settings_of_their_own_and_stay_under_the_smoke_overlay(config: Path) -> None:
+    two = also(TUNE, "processes: 2, split: data_parallel")
+    alone, run = load(config, f"{TUNE}\n{two.replace('tune', 'two')}").runs
+    assert not {"processes", "split", "nodes"} & set(alone)
+    assert (run["processes"], run["split"]) == (2, "data_parallel")
+    assert run["id"].endswith("allc_data_parallel_processes2")
+    assert (backends.processes(alone), backends.processes(run)) == (1, 2)
+    assert not backends.together(alone) and backends.together(run)
+    [small] = load(config, two, overlay="smoke").runs
+    assert (small["processes"], small["split"], small["scale"]) == (2, "data_parallel", "small")
+
+
+def test_other_backends_have_no_processes(config: Path) -> None:
+    [run] = load(config, TEXT).runs
+    assert not backends.together(run)
+    with pytest.raises(CotejoError, match=r"processes: 2: is no option of"):
+        load(config, also(TEXT, "processes: 2"))
 
 
 def test_it_trains_on_pairs_of_texts_alone(config: Path) -> None:

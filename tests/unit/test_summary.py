@@ -258,6 +258,41 @@ def test_a_line_that_is_not_measured_says_why(tmp_path: Path) -> None:
     assert only(table(tmp_path, needing), "tokens_per_s")["median"] == pytest.approx(16)
 
 
+def test_a_run_of_several_systems_has_rows_of_each_once(tmp_path: Path) -> None:
+    write(tmp_path, RECORD, [0.5])
+    write(tmp_path, changed(RECORD, system="edge", run__system="edge"), [0.25])
+    write(tmp_path, changed(RECORD, system="else", run__system="else"), [0.125])
+    rows = table(tmp_path, SHEET, SHEET | {"system": "edge"})
+    rates = rows[rows["metric"] == "tokens_per_s"]
+    assert list(zip(rates["system"], rates["median"], strict=True)) == [
+        ("edge", pytest.approx(32)), ("else", pytest.approx(64)), ("local", pytest.approx(16))
+    ]  # fmt: skip
+
+
+def test_of_several_systems_each_that_did_not_measure_says_why(tmp_path: Path) -> None:
+    needing = SHEET | {"system": "edge", "needs": "2 GPUs"}
+    three = (SHEET, needing, SHEET | {"system": "cloud"})
+
+    def unmeasured() -> list[tuple[str, str]]:
+        rows = table(tmp_path, *three)
+        rows = rows[rows["verdict"] == "not measured"]
+        assert set(rows["environment"].isna()) <= {True} and set(rows["attempts"]) <= {0}
+        return [(row["system"], row["reasons"]) for _, row in rows.iterrows()]
+
+    assert unmeasured() == [("local", ""), ("edge", "needs 2 GPUs"), ("cloud", "")]
+    write(tmp_path, changed(RECORD, system="else", run__system="else"), [0.5])
+    assert unmeasured() == []  # all values there are of others: nothing is missing to show them
+    write(tmp_path, RECORD, [0.5])
+    assert unmeasured() == [("edge", "needs 2 GPUs"), ("cloud", "")]
+    rates = table(tmp_path, *three)
+    assert set(rates[rates["metric"] == "tokens_per_s"]["needs"]) == {""}
+
+
+def test_what_no_system_measured_is_said_once(tmp_path: Path) -> None:
+    rows = table(tmp_path, SHEET, SHEET | {"system": "edge"})
+    assert list(zip(rows["system"], rows["verdict"], strict=True)) == [("", "not measured")]
+
+
 def test_records_of_former_settings_are_left_out(tmp_path: Path) -> None:
     write(tmp_path, RECORD, [0.5])
     write(tmp_path, changed(RECORD, run__digest="9999999999"), [0.1])

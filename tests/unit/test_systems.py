@@ -19,6 +19,8 @@ BAD = [
     ("power_w: 0\n", "power_w: 0: must be more than 0"),
     ("power: 200\n", "power: 200: unknown key. Did you mean 'power_w'"),
     ("cost: {utilisation: 1.5}\n", "cost.utilisation: 1.5: must be at most 1"),
+    ("cpus: 64\nslurm: {cpus_per_task: 128}\n", "cpus: 64: slurm.cpus_per_task asks for 128"),
+    ("slurm: {cpus_per_task: 8, scratch: /local}\n", "its scratch needs `stage: true`"),
     ("cost: {pue: 0.9}\n", "cost.pue: 0.9: must be at least 1"),
 ]
 

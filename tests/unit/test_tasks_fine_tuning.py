@@ -9,6 +9,7 @@ import pytest
 
 from cotejo.backends import cuda, transformers_trainer
 from cotejo.errors import CotejoError, LossNotFinite, SplitMissing, failure_of
+from cotejo.processes import Rank, part_of
 from cotejo.samples import COLUMNS
 from cotejo.tasks import fine_tuning
 from cotejo.tasks.fine_tuning import Pair, load_requests, measure, metrics, planned
@@ -30,18 +31,27 @@ class Engine:
     def __init__(self, clock, losses):
         self.clock = clock
         self.losses = losses
-        self.order = None
+        self.steps = None
+        self.others_loss = None
 
-    def train(self, pairs, order, run, folder, finished):
-        self.order = order
+    def train(self, pairs, steps, run, folder, finished):
+        self.steps = steps
         for step, loss in enumerate(self.losses):
             self.clock.now_s += 0.25 if step else 1.0
             finished(loss)
         return {"gpu0_memory_allocated_peak_mib": 512.0}
 
+    def mean_of_all(self, values):
+        return [*values] if self.others_loss is None else [(value + self.others_loss) / 2 for value in values]
+
 
 def pairs(number):
     return [Pair(list(range(index + 1)), [1, 2]) for index in range(number)]
+
+
+def in_order(number, run):
+    steps, ended_by = planned(number, run)
+    return [pair for step in steps for pair in step], ended_by
 
 
 def trained(losses, number=10, **changes):
@@ -52,25 +62,60 @@ def trained(losses, number=10, **changes):
 
 
 def test_every_epoch_takes_every_pair_once_in_an_order_of_its_own():
-    order, ended_by = planned(10, RUN)
+    order, ended_by = in_order(10, RUN)
     first, second = order[12:22], order[22:]
     assert (len(order), ended_by) == (3 * 4 + 2 * 10, "epochs")
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second != sorted(second)
-    assert planned(10, RUN)[0] == order
-    assert planned(10, RUN | {"seed": 1})[0] != order
+    assert in_order(10, RUN)[0] == order
+    assert in_order(10, RUN | {"seed": 1})[0] != order
 
 
 def test_a_warm_up_longer_than_the_data_set_goes_on_at_its_beginning():
-    order, _ = planned(5, RUN)
+    order, _ = in_order(5, RUN)
     assert sorted(order[:5]) == list(range(5))
     assert order[5:10] == order[:5]
 
 
 @pytest.mark.parametrize(("max_steps", "steps", "ended_by"), [(2, 2, "max-steps"), (5, 5, "epochs"), (90, 5, "epochs")])
 def test_max_steps_ends_a_training_that_has_more(max_steps, steps, ended_by):
-    order, found = planned(10, RUN | {"max_steps": max_steps})
-    assert (math.ceil(len(order) / 4) - 3, found) == (steps, ended_by)
+    taken, found = planned(10, RUN | {"max_steps": max_steps})
+    assert (len(taken) - 3, found) == (steps, ended_by)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_take_every_pair_once_and_as_many_as_each_other(processes):
+    steps, ended_by = planned(20, RUN | {"epochs": 1}, processes)
+    ranks = [Rank(number, processes) for number in range(processes)]
+    parts = [[part_of(step, rank) for rank in ranks] for step in steps]
+    assert all(len({len(part) for part in of_step}) == 1 for of_step in parts)
+    assert [[pair for part in of_step for pair in part] for of_step in parts] == steps
+    measured = [pair for step in steps[3:] for pair in step]
+    assert len(set(measured)) == len(measured) == 20 // processes * processes
+    assert [len(step) for step in steps[:3]] == [4 * processes] * 3
+    assert ended_by == "epochs"
+
+
+def test_max_steps_counts_steps_of_all_processes():
+    steps, ended_by = planned(100, RUN | {"max_steps": 5}, 3)
+    assert [len(step) for step in steps[3:]] == [12] * 5
+    assert ended_by == "max-steps"
+
+
+def test_one_of_two_processes_trains_on_its_half_and_its_samples_are_of_both():
+    clock = Clock()
+    engine = Engine(clock, [9.0, 8.0, 7.0, 6.0, 5.0])
+    engine.others_loss = 2.0
+    level = measure(engine, pairs(8), RUN, "training", None, clock, Rank(1, 2))
+    steps, _ = planned(8, RUN, 2)
+    assert engine.steps == [step[4:] for step in steps]
+    assert [(sample["pairs"], sample["loss"]) for sample in level.samples] == [(8, 4.0), (8, 3.5)]
+    assert level.samples[0]["tokens_in"] == sum(index + 1 for index in steps[3])
+
+
+def test_what_does_not_divide_evenly_is_refused():
+    with pytest.raises(ValueError, match="5 items can't be divided over 2 processes"):
+        part_of([1, 2, 3, 4, 5], Rank(0, 2))
 
 
 def test_a_sample_is_a_step_after_the_warm_up():
@@ -79,7 +124,7 @@ def test_a_sample_is_a_step_after_the_warm_up():
     assert (level.duration_s, level.ended_by, level.concurrency) == (1.25, "epochs", 1)
     assert [sample["loss"] for sample in level.samples] == [6.0, 5.0, 4.0, 3.0, 2.0]
     first = level.samples[0]
-    taken = engine.order[12:16]
+    taken = engine.steps[3]
     assert first["tokens_in"] == sum(index + 1 for index in taken)
     assert (first["tokens_out"], first["pairs"], first["item"]) == (8, 4, "4 pairs")
     assert [sample["sent_s"] for sample in level.samples] == [0, 0.25, 0.5, 0.75, 1.0]
@@ -176,7 +221,7 @@ def test_padding_is_neither_attended_to_nor_learnt():
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(changes, said):
-    run = {"stop_width": None, "compute_precision": "f32", "device": "cpu"}
+    run = {"stop_width": None, "compute_precision": "f32", "device": "cpu", "cores": 2}
     transformers_trainer.check(run)
     with pytest.raises(CotejoError, match=said):
         transformers_trainer.check(run | changes)

@@ -179,8 +179,8 @@ def test_one_tick_has_no_rate():
     }  # fmt: skip
 
 
-def named(telemetry, requests_ok=21):
-    return {metric.name: metric for metric in resource_metrics({"telemetry": telemetry}, requests_ok)}
+def named(telemetry, requests_ok=21, nodes=1):
+    return {metric.name: metric for metric in resource_metrics({"telemetry": telemetry}, requests_ok, nodes)}
 
 
 def test_resources_become_metrics():
@@ -190,6 +190,10 @@ def test_resources_become_metrics():
     }  # fmt: skip
     assert [metric.unit for metric in metrics.values()] == ["cores", "MiB", "MiB", "J"]
     assert {metric.better for metric in metrics.values()} == {"lower"}
+
+
+def test_the_first_nodes_energy_is_not_that_of_several():
+    assert named(TELEMETRY).keys() - named(TELEMETRY, nodes=2).keys() == {"package_energy_per_request_j"}
 
 
 def test_what_clients_used_is_a_metric_where_there_were_any():

@@ -40,6 +40,14 @@ def test_a_reason_has_the_worst_number_and_how_many_repeats():
     )  # fmt: skip
 
 
+def test_what_disturbs_another_node_of_the_run_counts_too():
+    looks = {"before": {**LOOK, "leftovers": ["cotejo.worker"]}, "after": LOOK}
+    two = changed(repeat(), nodes=[{"node": "n2", "quiet": looks}])
+    assert verdict(two) == ("noisy", ("node n2: leftover process cotejo.worker in 1 of 5 repeats",))
+    calm = changed(repeat(), nodes=[{"node": "n2", "quiet": {"before": LOOK, "after": LOOK}}])
+    assert verdict(calm) == ("publishable", ())
+
+
 HOG = {"name": "stress", "cpu_percent": 99.0, "last_cpu": 0}
 SLEEPY = {"name": "crond", "cpu_percent": 4.0, "last_cpu": 0}
 

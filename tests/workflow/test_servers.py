@@ -39,13 +39,36 @@ def test_each_server_is_prepared_and_launched_once_and_its_stack_made(project):
     assert project.jobs(*ASKED) == JOBS
 
 
-def test_the_users_own_interpreter_or_image_makes_no_stack(project):
+WITHOUT_STACK = {rule: jobs for rule, jobs in JOBS.items() if rule != "create_environment"}
+IMAGE = f"docker://vllm/vllm-openai@sha256:{'0123456789abcdef' * 4}"
+
+
+def configured(project, own):
+    """The project with something in the place of vLLM's environment."""
     put(project)
-    for own in ("{python: /opt/vllm/bin/python}", "{image: vllm.sif}"):
-        before = (project.folder / "config/config.yaml").read_text()
-        project.edit("config/config.yaml", "environments: {}", f"environments: {{vllm: {own}}}")
-        assert project.jobs(*ASKED) == {rule: jobs for rule, jobs in JOBS.items() if rule != "create_environment"}
-        (project.folder / "config/config.yaml").write_text(before)
+    project.edit("config/config.yaml", "environments: {}", f"environments: {{vllm: {own}}}")
+    return project
+
+
+def test_the_users_own_interpreter_makes_no_stack(project):
+    assert configured(project, "{python: /opt/vllm/bin/python}").jobs(*ASKED) == WITHOUT_STACK
+
+
+def test_an_image_is_pulled_in_the_place_of_a_stack_and_once(project):
+    configured(project, f"{{image: '{IMAGE}'}}")
+    assert project.jobs(*ASKED) == WITHOUT_STACK | {"pull_image": 1}
+
+
+def test_a_file_is_looked_at_and_one_that_is_missing_stops_before_any_job(project):
+    configured(project, "{image: vllm.sif}")
+    assert "environments.vllm.image: vllm.sif: no such file as" in project.refusal(*ASKED, "-n")
+    (project.folder / "vllm.sif").touch()
+    assert project.jobs(*ASKED) == WITHOUT_STACK | {"pull_image": 1}
+
+
+def test_a_tag_stops_before_any_job(project):
+    configured(project, "{image: 'docker://vllm/vllm-openai:v0.11.0'}")
+    assert "environments.vllm.image: docker://vllm/vllm-openai:v0.11.0: must name" in project.refusal(*ASKED, "-n")
 
 
 def test_what_takes_a_stacks_place_is_checked(project):

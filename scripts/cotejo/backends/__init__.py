@@ -6,12 +6,15 @@ A backend's module gives
 - `ARCHITECTURES`: the keys of FORMATS; `PRECISIONS` of the weights it can load;
 - `DEVICES` that it computes on, and `SPLITS`, how it divides a model over several of them;
 - `OPTIONS`, where it has some: {option of a run: default}; one whose value is None is left out of a run;
+- `processes(run)`, only where a run may have several: how many on each node, which torchrun starts; and `NODES = True`
+  where these may be several;
 - `check(run)`, only where some settings don't go together: raises the CotejoError that says which;
 - `DISTRIBUTIONS`: the packages whose versions a record holds;
 - `load(run, artefact, model_folder, threads)`: an engine for the run's architecture. What it must be able to do is
   written in the run's task; every engine has `properties()`, what the runtime made of its settings.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -32,6 +35,17 @@ def backend(name: str) -> ModuleType:
     if name not in BACKENDS:
         raise CotejoError(f"backend: {name}: unknown. One of {', '.join(BACKENDS)}")
     return import_module(BACKENDS[name])
+
+
+def processes(run: Mapping[str, Any]) -> int:
+    """How many processes a run in process has on each of its nodes; one where its backend doesn't say otherwise."""
+    counted = None if run.get("server") else getattr(backend(run["backend"]), "processes", None)
+    return int(counted(run)) if counted else 1
+
+
+def together(run: Mapping[str, Any]) -> bool:
+    """Whether several processes do a run's work."""
+    return not run.get("server") and processes(run) * run.get("nodes", 1) > 1
 
 
 def options() -> set[str]:

@@ -1,4 +1,10 @@
-"""The Trainer of transformers, as a fine-tuning script has it, in one process on the CPU or on one GPU."""
+"""The Trainer of transformers, as a fine-tuning script has it: in one process on the CPU or on one GPU, or in several.
+
+Several are started by torchrun, one for each GPU, on a CPU as many as `processes` says on each node. With `split:
+data_parallel` each has the whole model and its own part of every step's pairs; gradients are averaged (PyTorch's
+DistributedDataParallel, by NCCL between GPUs and by Gloo between CPUs). Each averages its loss over its own target
+tokens: where their numbers differ, that is not quite the mean over all of the step's.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,21 +13,33 @@ from typing import Any
 from cotejo.backends import cuda
 from cotejo.errors import CotejoError, DeviceMissing, SplitMissing
 from cotejo.models import architecture
+from cotejo.processes import own_rank
 from cotejo.tasks.fine_tuning import Finished, Pair
 
 FORMATS = {"t5": None}
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32",)
 DEVICES = ("cpu", "cuda")
-SPLITS = ("zero1", "zero3-offload")
+DATA_PARALLEL = "data_parallel"
+SPLITS = (DATA_PARALLEL, "zero1", "zero3-offload")
+OPTIONS = {"processes": None}
+NODES = True
 DISTRIBUTIONS = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 OPTIMIZERS = {"adamw": "adamw_torch", "adafactor": "adafactor"}
 # The Trainer's names of what is computed in a lower precision, by autocast; weights and their gradients stay in fp32.
 MIXED = {"bf16": {"bf16": True}, "f16": {"fp16": True}}
 SCHEDULE = "linear"
+COLLECTIVES = {"cpu": "gloo", "cuda": "nccl"}
 
 IGNORED = -100  # a label that PyTorch's cross-entropy leaves out
+
+
+def processes(run: Mapping[str, Any]) -> int:
+    """How many processes a run has on each node."""
+    if run["device"] == "cpu":
+        return int(run.get("processes") or 1)
+    return int(run["accelerators"] // run.get("nodes", 1)) if run.get("split") else 1
 
 
 def check(run: Mapping[str, Any]) -> None:
@@ -30,8 +48,19 @@ def check(run: Mapping[str, Any]) -> None:
         raise CotejoError(
             f"stop_width: {run['stop_width']:g}: a training ends after its epochs, or after max_steps. Delete it"
         )
-    if run["compute_precision"] == "f16" and run["device"] == "cpu":
+    if run["device"] == "cuda":
+        if "processes" in run:
+            raise CotejoError(f"processes: {run['processes']}: is for a CPU. On GPUs use accelerators and split")
+        return
+    if run["compute_precision"] == "f16":
         raise CotejoError("compute_precision: f16: PyTorch trains in f16 on GPUs alone. Use f32, or bf16")
+    several, split = processes(run) * run.get("nodes", 1) > 1, run.get("split")
+    if several and split is None:
+        raise CotejoError(f"split: null: several processes must be told how to share the work. Take {DATA_PARALLEL}")
+    if isinstance(run["cores"], int) and run["cores"] < processes(run):
+        raise CotejoError(f"processes: {processes(run)}: each needs a CPU, and `cores` is {run['cores']}. Change one")
+    if split is not None and not several:
+        raise CotejoError(f"split: {split}: on a CPU needs several processes. Give `processes` or `nodes`, or drop it")
 
 
 def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: int) -> "Training":
@@ -39,33 +68,48 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
     import torch
 
     torch.set_num_threads(threads)
-    gpus = run.get("accelerators", 0)
+    gpus = processes(run) if run["device"] == "cuda" else 0
     if gpus:
         cuda.require(gpus)
-    if run.get("split"):
+    if run.get("split") not in (None, DATA_PARALLEL):
         raise SplitMissing(f"split: {run['split']}: needs DeepSpeed, which this Cotejo can't start yet")
     return Training(architecture(run["architecture"]).load(artefact, "float32"), run, gpus)
 
 
 class Training:
-    """An engine of the fine-tuning task."""
+    """An engine of the fine-tuning task. `gpus`: those of this node that it trains on, one by each process."""
 
     def __init__(self, model: Any, run: Mapping[str, Any], gpus: int) -> None:
         self._model = model
         self._run = run
         self._gpus = gpus
+        self._rank = own_rank()
 
     def train(
-        self, pairs: Sequence[Pair], order: Sequence[int], run: Mapping[str, Any], folder: Path, finished: Finished
+        self,
+        pairs: Sequence[Pair],
+        steps: Sequence[Sequence[int]],
+        run: Mapping[str, Any],
+        folder: Path,
+        finished: Finished,
     ) -> dict[str, float]:
         import torch
         from transformers import Trainer, TrainerCallback, TrainingArguments
 
         on_gpu = self._gpus > 0
         table = padded(pairs, self._model.config.pad_token_id, run["source_tokens"], run["target_tokens"])
+        batches = torch.utils.data.DataLoader(
+            range(len(pairs)),
+            batch_sampler=steps,
+            collate_fn=lambda rows: {name: values[rows] for name, values in table.items()},
+            pin_memory=on_gpu,
+        )
 
         class Stepwise(Trainer):
-            """Keeps a step's loss, which the Trainer itself only adds up."""
+            """Takes the steps as they are told, and keeps a step's loss, which the Trainer itself only adds up."""
+
+            def get_train_dataloader(self) -> torch.utils.data.DataLoader:
+                return batches
 
             def training_step(self, *arguments: Any, **named: Any) -> torch.Tensor:
                 self.loss: torch.Tensor = super().training_step(*arguments, **named)
@@ -82,34 +126,50 @@ class Training:
             args=TrainingArguments(
                 output_dir=str(folder / "trainer"),
                 per_device_train_batch_size=run["batch_size"],
-                num_train_epochs=1,  # `order` has the run's epochs one after another
-                train_sampling_strategy="sequential",
+                num_train_epochs=1,  # `steps` has the run's epochs one after another
                 learning_rate=run["learning_rate"],
                 lr_scheduler_type=SCHEDULE,
                 optim=OPTIMIZERS[run["optimizer"]],
                 seed=run["seed"],
                 use_cpu=not on_gpu,
-                dataloader_pin_memory=on_gpu,
-                remove_unused_columns=False,
+                ddp_backend=None if self._rank.alone else COLLECTIVES[run["device"]],
+                ddp_timeout=int(run["timeout_s"]),
+                ddp_find_unused_parameters=False,  # a T5 uses all of its own
                 report_to="none",
                 save_strategy="no",
                 logging_strategy="no",
                 disable_tqdm=True,
                 **MIXED.get(run["compute_precision"], {}),
             ),
-            train_dataset=order,
-            data_collator=lambda rows: {name: values[rows] for name, values in table.items()},
             callbacks=[AtEnds()],
         )
+        # Where a model says that it divides its loss by the tokens of all processes, the Trainer multiplies it by their
+        # number; T5 says so, and doesn't: https://github.com/huggingface/transformers/pull/41006 mended it for another.
+        trainer.model_accepts_loss_kwargs = False
         if trainer.args.n_gpu > 1:  # it would divide every batch over all of them
             raise DeviceMissing(f"one GPU was asked for, and the Trainer took {trainer.args.n_gpu}")
         trainer.train()
-        return {f"gpu{gpu}_memory_allocated_peak_mib": peak / (1 << 20) for gpu, peak in cuda.peaks(self._gpus).items()}
+        if not on_gpu:
+            return {}
+        peak = torch.cuda.max_memory_allocated(self._rank.local)
+        return {f"gpu{self._rank.number}_memory_allocated_peak_mib": peak / (1 << 20)}
+
+    def mean_of_all(self, values: Sequence[float]) -> list[float]:
+        """The mean over the processes of each of the values, of which every process has its own."""
+        import torch
+
+        if self._rank.alone:
+            return [*values]
+        summed = torch.tensor(values, dtype=torch.float64, device=f"cuda:{self._rank.local}" if self._gpus else "cpu")
+        torch.distributed.all_reduce(summed)
+        found: list[float] = (summed / self._rank.of).tolist()
+        return found
 
     def properties(self) -> dict[str, Any]:
         import torch
 
         config = self._model.config
+        several = {"processes": self._rank.of, "global_batch_size": self._run["batch_size"] * self._rank.of}
         return {
             "weights": str(self._model.dtype),
             "compute": self._run["compute_precision"],
@@ -117,7 +177,8 @@ class Training:
             "dropout": config.dropout_rate,
             "lr_scheduler": SCHEDULE,
             "num_threads": torch.get_num_threads(),
-            **(cuda.properties(self._model, self._gpus) if self._gpus else {}),
+            **({} if self._rank.alone else {**several, "collectives": COLLECTIVES[self._run["device"]]}),
+            **(cuda.properties({"": self._rank.local}, self._gpus) if self._gpus else {}),
         }
 
 

@@ -21,7 +21,8 @@ def bench(job: ClientJob, benchmark: str, arguments: Sequence[str]) -> Launch:
     command = [*vllm.program(job.engine), "bench", benchmark, "--model", str(job.engine.model_folder)]
     command += [*vllm.engine_arguments(job.engine), "--output-json", str(job.folder / RESULT), *arguments]
     # Its own log beside its errors: standard output then holds what the benchmark says, and nothing else.
-    return Launch(command, {**vllm.quiet_environment(job.engine), "VLLM_LOGGING_STREAM": "ext://sys.stderr"})
+    environment = {**vllm.quiet_environment(job.engine), "VLLM_LOGGING_STREAM": "ext://sys.stderr"}
+    return Launch(command, environment, writes=vllm.written(job.engine))
 
 
 def result_text(job: ClientJob, output: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
     "origin", "system", "model", "dataset", "weights", "scale", "backend", "server", "client", "precision",
-    "compute_precision", "device", "accelerators", "split", "cores", "load", "inputs", "level",
+    "compute_precision", "device", "accelerators", "nodes", "split", "cores", "load", "inputs", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")
@@ -23,7 +23,7 @@ LAST_RESORT = ("name", "environment", "run")
 # What a figure names once under it, where all its rows have the same.
 COMMON = (
     "model", "dataset", "backend", "server", "client", "precision", "system", "origin", "device", "accelerators",
-    "split", "cores", "load", "level",
+    "nodes", "split", "cores", "load", "level",
 )  # fmt: skip
 # What only a load level that was measured has.
 OF_LEVELS = ("load", "inputs", "level")

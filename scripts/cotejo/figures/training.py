@@ -11,7 +11,7 @@ from cotejo.figures.options import COMMON, METRIC
 from cotejo.figures.panels import NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle, value_of
 from cotejo.figures.place_texts import place_texts
 from cotejo.figures.published import DASHES, MARKERS, Mark, counterpart, marks_of, published_note, published_sentence
-from cotejo.figures.select import Entry, Row, entries, no_values, note, sentence
+from cotejo.figures.select import Entry, Row, entries, known, no_values, note, sentence
 from cotejo.figures.style import FAILED, MUTED, Style, colours, empty
 from cotejo.labels import accelerators_label, value_label
 from cotejo.stand_in import asked
@@ -126,9 +126,11 @@ def points_of(found: Sequence[Entry], marks: Sequence[Mark], options: Mapping[st
         key = tuple(entry.row[column] for column in ("run", "digest", "origin", "system", "environment"))
         groups.setdefault(key, {})[metric_of(entry) or time] = entry
     points = []
+    where = ["system"] if len(known([entry.row for entry in found], "system")) > 1 else []
     for items in groups.values():
-        wanted = _wanted(next(iter(items.values())))
-        how = " · ".join(filter(None, (value_label(column, wanted[column]) for column in BY[1:])))
+        item = next(iter(items.values()))
+        wanted, told = _wanted(item), [*BY[1:], *(where if isinstance(item, Entry) else [])]
+        how = " · ".join(filter(None, (value_label(column, wanted[column]) for column in told)))
         points.append(Point(wanted["model"], how or accelerators_label("0"), items.get(time), items.get(memory)))
     return points
 

@@ -10,6 +10,7 @@ import pandas as pd
 from cotejo.figures import figure
 from cotejo.figures.select import known
 from cotejo.labels import HERE, level_label, mark_label, metric_label, number, value_label
+from cotejo.report.allocation import further_nodes, of_slurm, of_staging
 from cotejo.report.serving import servers
 from cotejo.verdict import NOT_MEASURED, SEPARATOR
 
@@ -119,7 +120,7 @@ def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -
     by_metric = {row["metric"]: row for row in members}
     shown = next((row for row in members if not math.isnan(row["median"])), members[0])
     settings = (
-        "model", "dataset", "backend", "server", "client", "precision", "accelerators", "split", "cores",
+        "model", "dataset", "backend", "server", "client", "precision", "accelerators", "nodes", "split", "cores",
     )  # fmt: skip
     return {
         "run": shown["run"],
@@ -200,7 +201,9 @@ def machines(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Each machine as it was probed, once for each set of facts, with the versions that computed on it."""
     groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(repr((place(record), record["environment"])), []).append(record)
+        # Of Slurm's facts, which are other ones in each job, a line sums up those of all.
+        probed = {part: facts for part, facts in record["environment"].items() if part != "slurm"}
+        groups.setdefault(repr((place(record), probed)), []).append(record)
     return [machine(group) for group in groups.values()]
 
 
@@ -218,6 +221,9 @@ def machine(group: Sequence[Record]) -> dict[str, Any]:
         "Virtualisation": probed["virtualisation"],
         "Operating system": f"{probed['os']}, kernel {probed['kernel']}",
         "Host": probed["hostname"],
+        "Slurm": of_slurm(group),
+        "Further nodes": further_nodes(group),
+        "Read from": of_staging(group),
         "Python": software["python"],
     }
     versions = {name: version for record in group for name, version in record["versions"].items()}

@@ -9,6 +9,10 @@ A server's module gives
 - `PORTS`: what it listens on, "http" first; each gets a free one;
 - `KEY`: the environment variable by which it takes the key that clients must show, None where it can ask for none;
 - `STAND_IN`: whether it only imitates the server that it is named after, which every record and figure then says;
+- `NODES`, only where it is True: it takes several nodes of an allocation;
+- `clustered(run)`, only where some runs need a cluster of their own, as all those on several nodes do: whether this one
+  does. `job.cluster` is then where, and what is started may listen there and on the loopback alone;
+- `join(job)`, with it: what has another node join the cluster (a Launch), in the words of `cotejo.nodes.Follow`;
 - `LENGTHS`, only where it is True: each request tells it how many tokens to answer with, neither fewer nor more;
 - `COUNTERS`: whether it has counters of its own, for `counters` below;
 - `check(run)`, only where some settings don't go together: raises the CotejoError that says which;

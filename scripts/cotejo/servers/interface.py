@@ -21,6 +21,18 @@ COUNTED = (
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Where the parts of a server that needs a cluster of its own find each other, and what they show each other."""
+
+    nodes: int
+    address: str  # IPv4, of the first node
+    interface: str  # which has that address there
+    port: int
+    folder: Path  # on each node, for what the cluster writes while it runs; gone afterwards
+    token: str | None = field(default=None, repr=False)  # as an endpoint's key
+
+
+@dataclass(frozen=True)
 class Job:
     """What is to be served, and with what. Paths are absolute."""
 
@@ -32,6 +44,8 @@ class Job:
     threads: int  # CPUs that it is pinned to
     scratch: Path  # for what it writes while it runs; gone afterwards
     program: Path | None = None  # the user's own, where config names one
+    contained: bool = False  # whether it runs in an image, which has programs of its own and none of this machine's
+    cluster: Cluster | None = None  # where the server's module asks for one
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,7 @@ class Launch:
 
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    writes: Sequence[Path] = ()  # folders that it writes to beside the job's scratch, and that outlive it
 
 
 @dataclass(frozen=True)

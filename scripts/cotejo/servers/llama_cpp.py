@@ -37,6 +37,8 @@ STAND_IN = False
 LENGTHS = True
 COUNTERS = True
 
+PROGRAM = "llama-server"  # in an image
+
 ALL_LAYERS = 999
 # What keys and values are cached in, and whether attention may be fused, which stores them in half precision.
 COMPUTE = {"f32": ("f32", "off"), "f16": ("f16", "auto"), "device-default": ("f16", "auto")}
@@ -97,7 +99,8 @@ def prepare(job: Job) -> None:
 def launch(job: Job, endpoint: Endpoint) -> Launch:
     run, threads = job.run, str(job.threads)
     cuda = run["device"] == "cuda"
-    command = [str(find_llama_server(cuda, job.program)), "--model", str(job.artefact / MODEL)]
+    program = job.program or PROGRAM if job.contained else find_llama_server(cuda, job.program)
+    command = [str(program), "--model", str(job.artefact / MODEL)]
     if (job.artefact / PROJECTOR).is_file():
         command += ["--mmproj", str(job.artefact / PROJECTOR)]
     command += ["--alias", endpoint.model, "--host", HOST, "--port", str(endpoint.ports["http"])]

@@ -64,7 +64,7 @@ def prepare(job: Job) -> None:
 
 def carried(job: Job) -> Path | None:
     """The folder of the server that nvidia-pytriton brings into the job's environment; None where it is another."""
-    if job.program is not None:
+    if job.program is not None or job.contained:
         return None
     return next(job.python.parent.parent.glob("lib/python*/site-packages/pytriton/tritonserver"), None)
 

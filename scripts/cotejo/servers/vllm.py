@@ -4,12 +4,13 @@ Source: https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cotejo.cache import cache_folder
 from cotejo.clients import client
 from cotejo.errors import CotejoError
-from cotejo.servers import prometheus
+from cotejo.servers import prometheus, vllm_ray
 from cotejo.servers.ask import ask, ask_json
 from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
 from cotejo.servers.precision import DTYPES, check_precision, dtype
@@ -30,9 +31,11 @@ APIS = ("openai-chat", "openai-completions")
 PORTS = ("http",)
 KEY = "VLLM_API_KEY"
 STAND_IN = False
+NODES = True
 LENGTHS = True
 COUNTERS = True
 
+MODULE = "vllm.entrypoints.cli.main"
 PROCESS = "cotejo.servers.vllm_process"
 
 # A CPU has no memory of its own to be filled: this much holds 8,000 tokens of a model of 7 billion weights in fp16.
@@ -54,11 +57,10 @@ def check(run: Mapping[str, Any]) -> None:
     check_precision(run)
     if run["split"] not in (None, "tensor_parallel"):
         raise CotejoError(f"split: {run['split']}: vllm divides a model by tensor_parallel alone. Use that")
-    if run["executor"] == "ray":
-        raise CotejoError(
-            "executor: ray: Ray listens on every network interface and asks nobody for a key, whatever address it is "
-            "given. Use mp, which divides a model over the GPUs of one machine just as well"
-        )
+    if run["executor"] == "mp" and run.get("nodes", 1) > 1:
+        raise CotejoError("executor: mp: divides a model over the GPUs of one machine alone. With `nodes` take ray")
+    if run["executor"] == "ray" and run["device"] == "cpu":
+        raise CotejoError("executor: ray: vLLM takes Ray for GPUs alone. Take mp, or `device: cuda`")
     if run["device"] == "cuda" and run["cpu_ranks"] != 1:
         raise CotejoError(f"cpu_ranks: {run['cpu_ranks']}: is for a CPU. On GPUs use accelerators and split")
     if run["load_format"] == "dummy" and run["weights"] != "synthetic":
@@ -77,20 +79,36 @@ def comparable(run: Mapping[str, Any]) -> bool:
     return bool(run["load_format"] != "dummy")
 
 
+def clustered(run: Mapping[str, Any]) -> bool:
+    """Whether its parts find each other by Ray."""
+    return bool(run["executor"] == "ray")
+
+
 def prepare(job: Job) -> None:
-    """Nothing: it takes the model's folder as it is."""
+    """Nothing of the model's, whose folder it takes as it is; for Ray what confines it."""
+    if clustered(job.run):
+        vllm_ray.prepare(job.prepared)
 
 
 def launch(job: Job, endpoint: Endpoint) -> Launch:
     command = [*program(job), "serve", str(job.model_folder), "--host", HOST, "--port", str(endpoint.ports["http"])]
     command += ["--served-model-name", endpoint.model, "--no-enable-log-requests", "--disable-uvicorn-access-log"]
-    return Launch([*command, *engine_arguments(job)], quiet_environment(job))
+    return Launch([*command, *engine_arguments(job)], quiet_environment(job), writes=written(job))
 
 
 def program(job: Job) -> list[str]:
     """vLLM's own command, up to its subcommand; on a CPU with the threads of each rank bound."""
+    if job.cluster:
+        return vllm_ray.around(job, job.cluster, _ranks(job), MODULE)
     binding = (PROCESS, str(_ranks(job))) if job.run["device"] == "cpu" else ()
-    return [str(job.python), "-m", *binding, "vllm.entrypoints.cli.main"]
+    return [str(job.python), "-m", *binding, MODULE]
+
+
+def join(job: Job) -> Launch:
+    """Another node's part of the cluster in which Ray starts vLLM's parts."""
+    assert job.cluster
+    joined = vllm_ray.join(job, job.cluster, _ranks(job))
+    return Launch(joined.command, {**_common(job), **joined.environment}, writes=written(job))
 
 
 def engine_arguments(job: Job) -> list[str]:
@@ -116,16 +134,29 @@ def _ranks(job: Job) -> int:
     return int(job.run["cpu_ranks" if job.run["device"] == "cpu" else "accelerators"])
 
 
+def compiled_folder() -> Path:
+    """Where vLLM keeps what it compiles, so that the next start takes less."""
+    return cache_folder() / "vllm"
+
+
+def written(job: Job) -> list[Path]:
+    """The folders that vLLM writes to beside its scratch."""
+    return [compiled_folder(), *([job.cluster.folder] if job.cluster else [])]
+
+
 def quiet_environment(job: Job) -> dict[str, str]:
-    """Without telemetry, and its parts' own connections by the loopback alone."""
+    """Without telemetry, and its parts' own connections by the loopback alone, or by the cluster's interface."""
+    if job.cluster:
+        return _common(job) | vllm_ray.environment(job, job.cluster, job.cluster.address, job.cluster.interface)
+    return _common(job) | {"VLLM_HOST_IP": HOST, "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+
+
+def _common(job: Job) -> dict[str, str]:
     return {
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_DO_NOT_TRACK": "1",
-        "VLLM_CACHE_ROOT": str(cache_folder() / "vllm"),  # what it compiles, so that the next start takes less
+        "VLLM_CACHE_ROOT": str(compiled_folder()),
         "VLLM_CONFIG_ROOT": str(job.scratch),
-        "VLLM_HOST_IP": HOST,
-        "GLOO_SOCKET_IFNAME": "lo",
-        "NCCL_SOCKET_IFNAME": "lo",
     }
 
 

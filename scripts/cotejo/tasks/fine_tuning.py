@@ -1,8 +1,12 @@
 """Fine-tuning: pairs of texts, a source and the target to be made of it, in optimiser steps of `batch_size` pairs each.
 
-A sample is a step: forward, backward, and the new weights. An engine's `train(pairs, order, run, folder, finished)`
-takes the steps over the pairs in that order, calls `finished(loss)` once the weights of a step are there, and gives
+A sample is a step: forward, backward, and the new weights. An engine's `train(pairs, steps, run, folder, finished)`
+takes the steps, each told which pairs are its, calls `finished(loss)` once the weights of a step are there, and gives
 what it knows of memory, by metric. Texts are tokenised, padded and cut to length outside the clock.
+
+Where several processes train one model (`cotejo.processes`), `batch_size` is each one's, and a sample is a step of all:
+they end it together, for none has its new weights before it has the gradients of all, so that the time of one's is that
+of the slowest's. Its loss is the mean over the processes, made once all is measured (the engine's `mean_of_all`).
 """
 
 import json
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cotejo.datasets import load_items
 from cotejo.errors import CotejoError, LossNotFinite
+from cotejo.processes import Rank, own_rank, part_of
 from cotejo.samples import Clock, Level, Sample
 from cotejo.tasks import Metric
 
@@ -53,8 +58,14 @@ class Pair(NamedTuple):
 
 class Engine(Protocol):
     def train(
-        self, pairs: Sequence[Pair], order: Sequence[int], run: Mapping[str, Any], folder: Path, finished: Finished
+        self,
+        pairs: Sequence[Pair],
+        steps: Sequence[Sequence[int]],
+        run: Mapping[str, Any],
+        folder: Path,
+        finished: Finished,
     ) -> dict[str, float]: ...
+    def mean_of_all(self, values: Sequence[float]) -> list[float]: ...
     def properties(self) -> dict[str, Any]: ...
 
 
@@ -80,17 +91,23 @@ def _encoded(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
-def planned(pairs: int, run: Mapping[str, Any]) -> tuple[list[int], str]:
-    """Which of so many pairs each step takes, one step after another, warm-up first; and what ends the measured steps.
+def planned(pairs: int, run: Mapping[str, Any], processes: int = 1) -> tuple[list[list[int]], str]:
+    """Which of so many pairs each step takes, all processes together, warm-up first; and what ends the measured ones.
 
     Each epoch is all pairs in an order of its own, drawn from the seed, and the next goes on where a step isn't full.
+    The last step has what is left, but for the pairs, fewer than processes, that would make their parts unlike.
     """
-    drawn, batch = random.Random(run["seed"]), run["batch_size"]
-    warmup = islice(cycle(drawn.sample(range(pairs), pairs)), run["warmup_steps"] * batch)
+    drawn, batch = random.Random(run["seed"]), run["batch_size"] * processes
+    warmup = [*islice(cycle(drawn.sample(range(pairs), pairs)), run["warmup_steps"] * batch)]
     measured = [pair for _ in range(run["epochs"]) for pair in drawn.sample(range(pairs), pairs)]
+    measured = measured[: len(measured) // processes * processes]
     most = None if run["max_steps"] is None else run["max_steps"] * batch
     ended_by = "epochs" if most is None or most >= len(measured) else "max-steps"
-    return [*warmup, *measured[:most]], ended_by
+    return [*_steps(warmup, batch), *_steps(measured[:most], batch)], ended_by
+
+
+def _steps(order: list[int], batch: int) -> list[list[int]]:
+    return [order[first : first + batch] for first in range(0, len(order), batch)]
 
 
 def measure(
@@ -100,10 +117,11 @@ def measure(
     level: str,
     output: Path,
     clock: Clock = time.monotonic,
+    rank: Rank | None = None,
 ) -> Level:
-    order, ended_by = planned(len(requests), run)
-    batch, warmup = run["batch_size"], run["warmup_steps"]
-    steps = [order[first : first + batch] for first in range(0, len(order), batch)]
+    rank = rank or own_rank()
+    steps, ended_by = planned(len(requests), run, rank.of)
+    warmup = run["warmup_steps"]
     done_s: list[float] = []
     losses: list[float] = []
 
@@ -114,9 +132,10 @@ def measure(
             raise LossNotFinite(f"the loss was {loss} in step {len(losses)} of {len(steps)}")
 
     begun_s = clock()
-    reported = engine.train(requests, order, run, output, finished)
+    reported = engine.train(requests, [part_of(step, rank) for step in steps], run, output, finished)
     if len(done_s) != len(steps):
         raise RuntimeError(f"{len(done_s)} steps were taken instead of {len(steps)}")
+    losses = engine.mean_of_all(losses)
     start_s = done_s[warmup - 1]
     samples = [
         _sample(level, index, sent_s - start_s, step_done_s - start_s, [requests[pair] for pair in step], loss)

@@ -6,12 +6,14 @@ from typing import Any
 from cotejo.tasks import Metric
 
 
-def resource_metrics(level: Mapping[str, Any], requests_ok: int) -> list[Metric]:
+def resource_metrics(level: Mapping[str, Any], requests_ok: int, nodes: int = 1) -> list[Metric]:
     """The resources of one of a record's levels in which `requests_ok` requests succeeded; only those that are known.
 
-    Energy is that of the whole boundary, idling included, divided by the requests.
+    Energy is that of the whole boundary, idling included, divided by the requests. Of several nodes what is known is
+    of the first one, which is no energy of their requests.
     """
-    return list(_metrics(level["telemetry"], requests_ok)) if level["telemetry"] else []
+    found = list(_metrics(level["telemetry"], requests_ok)) if level["telemetry"] else []
+    return [metric for metric in found if nodes == 1 or metric.unit != "J"]
 
 
 def _metrics(telemetry: Mapping[str, Any], requests_ok: int) -> Iterator[Metric]:

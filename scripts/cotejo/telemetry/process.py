@@ -16,6 +16,7 @@ _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _MIB = 1 << 20
 
 CLIENT = "client"
+STEP = "step"  # what starts the followers on an allocation's other nodes (cotejo.nodes) belongs to neither
 
 CpuClock = Callable[[int], float]
 PartOf = Callable[[int], str | None]
@@ -124,7 +125,8 @@ class Tree:
         for child in self._children(self._parent):
             if child in self._without:
                 continue
-            if (self._part_of(child) == CLIENT) == self._clients:
+            part = self._part_of(child)
+            if part != STEP and (part == CLIENT) == self._clients:
                 waiting.append(child)
             elif child in self.members:  # found before it had its mark
                 self.members.pop(child).close()

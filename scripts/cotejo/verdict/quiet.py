@@ -62,9 +62,18 @@ def quiet(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
     found = repeats(evidence)
     seen: dict[tuple[str, str, str], list[Sight]] = {}
     for repeat in found:
-        for sight in chain.from_iterable(sights(repeat, thresholds) for sights in SIGHTS):
+        for sight in _seen(repeat, thresholds):
             seen.setdefault((sight.word, sight.what, sight.unit), []).append(sight)
     return [Finding(sights[0].word, _reason(sights, len(found))) for sights in seen.values()]
+
+
+def _seen(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
+    """What a repeat shows, on its other nodes too, of which there are looks alone."""
+    yield from chain.from_iterable(sights(repeat, thresholds) for sights in SIGHTS)
+    for node in repeat.record.get("nodes", []):
+        there = repeat._replace(telemetry={}, looks=node.get("quiet") or {})
+        of_looks = chain.from_iterable(sights(there, thresholds) for sights in SIGHTS if sights is not _unknown)
+        yield from (sight._replace(what=f"node {node['node']}: {sight.what}") for sight in of_looks)
 
 
 def _reason(sights: list[Sight], repeats: int) -> str:

@@ -1,0 +1,66 @@
+"""What a job's node gives, and nothing else, is what its measurement uses: CPUs by the job's mask, GPUs by its list."""
+
+import re
+import shutil
+
+import pytest
+
+# Stands before the real numactl, where the pipeline looks for tools installed without root, and tells what it sees.
+WITNESS = """\
+#!/bin/sh
+echo "$(hostname) $CUDA_VISIBLE_DEVICES" >> {folder}/seen.txt
+exec {numactl} "$@"
+"""
+STUDY = """\
+title: On GPUs that aren't there
+defaults:
+  {model: tinyllama-1.1b-chat, dataset: mine, weights: synthetic, scale: small, backend: pytorch, device: cuda,
+    precision: fp32, new_tokens: 4, repeats: 1, warmup_s: 0.1, duration_s: 0.5, timeout_s: 300}
+runs:
+  - {name: one, accelerators: 1}
+  - {name: two, accelerators: 2, split: device_map}
+figures: [{kind: bars, name: speed, metric: tokens_per_s, by: [name]}]
+"""
+SYSTEM = """\
+name: Virtual GPUs
+site: cluster
+gpu: Virtual
+gpus: 2
+slurm: {cpus_per_task: 2, partition: gpu, gpu_type: fake}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def witness(login):
+    """A numactl that writes down what it sees."""
+    tool = login.folder / "resources/environments/system/bin/numactl"
+    tool.parent.mkdir(parents=True)
+    tool.write_text(WITNESS.format(folder=login.folder, numactl=shutil.which("numactl")))
+    tool.chmod(0o755)
+    login.hasten()
+
+
+def test_a_measured_process_sees_the_gpus_that_its_run_asks_for(login):
+    command = login.write_study("graphics").replace("=virtual", "=graphics")
+    (login.folder / "config/studies/graphics.yaml").write_text(STUDY)
+    (login.folder / "config/systems/graphics.yaml").write_text(SYSTEM)
+    login.finish(command)
+    seen = {tuple(line.split(" ")) for line in (login.folder / "seen.txt").read_text().splitlines()}
+    assert {node for node, _ in seen} <= {"gpu1", "gpu2"}
+    assert sorted(gpus for _, gpus in seen) == ["0", "0,1"]
+    # There is no CUDA here, which is a result too.
+    assert {record["reason"] for record in login.records("graphics", "graphics").values()} == {"device-missing"}
+
+
+def test_cores_are_counted_among_those_of_the_job(login, cluster):
+    command = login.write_study("masked", cores='"0"')
+    login.prepare(command)
+    said = login.finish(f"{command} -n -p")
+    [line] = re.findall(r"(python scripts/measure_process\.py .*)$", said, flags=re.MULTILINE)
+    placed = ["srun", "--partition=cpu", "--exclusive", "--cpus-per-task=1", "--cpu-bind=map_cpu:1", "bash", "-c", line]
+    done = cluster.run("login", placed, login.folder, env=login.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    [record] = login.records("masked").values()
+    assert (record["status"], record["message"]) == ("ok", None)
+    asked = record["affinity"]
+    assert (asked["asked"], asked["expected_cpus"], asked["observed_cpus"]) == ("0", [1], [1])

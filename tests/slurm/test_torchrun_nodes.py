@@ -1,0 +1,118 @@
+"""One training on two nodes of a Slurm job: where it listens meanwhile, and what becomes of it where one part fails."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from cluster import Cluster
+from login import Login, soon
+
+from cotejo.code import SCRIPTS
+
+STUDY = """\
+title: One training on two nodes
+defaults:
+  {{model: t5-small, weights: synthetic, scale: small, dataset: few-pairs, backend: transformers-trainer, cores: 1,
+   nodes: 2, split: data_parallel, batch_size: 4, source_tokens: 24, target_tokens: 16, warmup_steps: 2, repeats: 1}}
+runs: [{{name: two, epochs: {epochs}, timeout_s: {timeout_s}}}]
+figures: []
+"""
+DATA = "\nfew-pairs: {kind: text-pairs, source: {generate: {pairs: 60, seed: 0}}}\n"
+NODES = ("cpu1", "cpu2")
+
+# What the processes of a training are on the node where this runs: their numbers, ranks, and where they listen.
+LOOK = """
+import json
+from pathlib import Path
+from cotejo.ports import listeners, sockets_of
+found = []
+for folder in Path("/proc").glob("[0-9]*"):
+    try:
+        words = (folder / "cmdline").read_text().split("\\0")
+        told = dict(word.partition("=")[::2] for word in (folder / "environ").read_text().split("\\0"))
+    except OSError:
+        continue
+    if {"cotejo.torchrun", "cotejo.rank"} & {*words[:4]} and words[0].endswith("python"):
+        own = sockets_of([int(folder.name)])
+        where = sorted({listener.address for listener in listeners() if listener.inode in own})
+        found.append({"process": int(folder.name), "rank": told.get("RANK"), "listens": where})
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared(login: Login) -> None:
+    login.hasten()
+    with (login.folder / "config/datasets.yaml").open("a") as entries:
+        entries.write(DATA)
+
+
+def begin(login: Login, study: str, epochs: int = 1000, timeout_s: int = 300) -> "subprocess.Popen[str]":
+    """Write a study, and type the command that measures it."""
+    text = STUDY.format(epochs=epochs, timeout_s=timeout_s)
+    (login.folder / f"config/studies/{study}.yaml").write_text(text)
+    return login.start(f"snakemake --cores all --profile slurm --config studies=[{study}] system=virtual")
+
+
+def look(cluster: Cluster, node: str) -> list[dict]:
+    command = ["env", f"PYTHONPATH={SCRIPTS}", sys.executable, "-c", LOOK]
+    return json.loads(cluster.run(node, command, check=True).stdout)
+
+
+def ranks(cluster: Cluster) -> dict[str, int]:
+    """The process of each rank that listens, so that it has met the others, by its node."""
+    found = {}
+    for node in NODES:
+        for each in look(cluster, node):
+            if each["rank"] and each["listens"]:
+                found[node] = each["process"]
+    return found if len(found) == len(NODES) else {}
+
+
+def ended(login: Login, name: str) -> dict:
+    [record] = login.records(name).values()
+    soon(lambda: not any(login.left_on(node) for node in NODES), within_s=30)
+    return record
+
+
+def test_two_nodes_train_one_model(login, cluster):
+    running = begin(login, "whole", epochs=2)
+    seen: dict[str, set[str]] = {node: set() for node in NODES}
+    while running.poll() is None:
+        for node in NODES:
+            seen[node] |= {address for each in look(cluster, node) for address in each["listens"]}
+        time.sleep(0.1)
+    assert login.ended(running) == 0, login.said()
+    record = ended(login, "whole")
+
+    assert (record["status"], record["message"]) == ("ok", None)
+    assert seen == {"cpu1": {"10.77.0.11"}, "cpu2": {"10.77.0.12"}}
+    assert [node["node"] for node in record["nodes"]] == ["cpu2"]
+    assert [rank["hostname"] for rank in record["ranks"]] == ["cpu1", "cpu2"]
+    assert all(rank["peak_rss_mib"] > 200 for rank in record["ranks"])
+    assert record["runtime"]["global_batch_size"] == 8
+    assert record["levels"][0]["requests"] == 2 * 60 / 8
+    assert record["environment"]["slurm"]["nodes"] == ["cpu1", "cpu2"]
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_process_that_is_killed_ends_the_training_on_both(login, cluster, node):
+    running = begin(login, f"killed-on-{node}")
+    hit = soon(lambda: ranks(cluster))[node]
+    begun_s = time.monotonic()
+    cluster.run(node, ["kill", "-KILL", str(hit)], check=True)
+    assert login.ended(running) == 0, login.said()
+    assert time.monotonic() - begun_s < 90
+    record = ended(login, f"killed-on-{node}")
+    assert (record["reason"], record["message"]) == ("killed", f"rank {NODES.index(node)}: ended by SIGKILL")
+
+
+def test_a_process_that_hangs_ends_with_the_runs_time(login, cluster):
+    running = begin(login, "hung", timeout_s=60)
+    hit = soon(lambda: ranks(cluster))["cpu2"]
+    cluster.run("cpu2", ["kill", "-STOP", str(hit)], check=True)
+    assert login.ended(running) == 0, login.said()
+    record = ended(login, "hung")
+    assert record["reason"] == "timeout"

@@ -19,13 +19,12 @@ from cotejo.files import digest, sha256_of
 from cotejo.images import image_file, is_reference, refuse_missing_image, slug
 from cotejo.labels import machine_label
 from cotejo.order import drawn
-from cotejo.output_cache import check_told
+from cotejo.output_cache import check_linked
 from cotejo.places import client_stack, dataset_folder, export_folder, model_folder, server_stack
 from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
 from cotejo.stacks import lock_files
 from cotejo.sheet import sheet_text
-from cotejo.slurm import RESOURCES, measuring_resources, preparing_resources, refuse_queued, remember_job_age
 from cotejo.study import check_machine, load_config, load_study
 from cotejo.systems import check_place, load_system, selected
 
@@ -283,6 +282,8 @@ def check_measurable(results, system, run):
         image = "server" in run and server_stack(run, config["environments"]).image
         if image:
             refuse_missing_image(image, config["environments"])
+        for folder in (model_folder(run), *([export_folder(run)] if run["format"] else [])):
+            check_linked(Path(folder))
         if not Path(dataset_folder(run)).exists():
             check_source(run["dataset"], DATASETS[run["dataset"]], Path("config/datasets.yaml"))
     except CotejoError as error:
@@ -328,46 +329,6 @@ def settings_of(wildcards):
 def machine(system):
     """A system's file."""
     return load_system(Path("config/systems", f"{system}.yaml"))
-
-
-def asked_of_slurm():
-    """The resources of jobs that measure: as they are where all runs have the same, else as functions of wildcards.
-
-    For thousands of jobs functions are dear: Snakemake asks each several times, and looks every time at what it takes.
-    """
-    asked = {key: measuring_resources(machine(run["system"]), run) for key, run in RUNS.items()}
-    found = {}
-    for resource in RESOURCES:
-        values = {key: resources.get(resource) for key, resources in asked.items()}
-        several = len(set(values.values())) > 1
-        found[resource] = by_run(values) if several else next(iter(values.values()), None)
-    return {resource: value for resource, value in found.items() if value is not None}
-
-
-def by_run(values):
-    """A function of wildcards: that of these values which belongs to the run."""
-    return lambda wildcards: values[wildcards.results, wildcards.system, wildcards.run]
-
-
-# What rules ask of Slurm. Elsewhere none of it counts for anything.
-MEASURING = asked_of_slurm()
-PREPARING = preparing_resources(machine(SELECTED[0]))
-
-
-onstart:
-    if workflow.non_local_exec and workflow.enable_cache:
-        try:
-            check_told(workflow.workflow_settings.cache)
-        except CotejoError as error:
-            stop(error)
-    # Only here it is known that no other Snakemake has this checkout.
-    if workflow.non_local_exec and measuring():
-        try:
-            refuse_queued(Path.cwd())
-        except CotejoError as error:
-            stop(error)
-    if workflow.non_local_exec:
-        remember_job_age()
 
 
 def measuring_priority(wildcards):

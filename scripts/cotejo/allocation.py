@@ -13,6 +13,9 @@ from cotejo.errors import NodeFailed
 from cotejo.interfaces import address_of, address_towards, interface_of
 from cotejo.systems import load_system
 
+# A controller that is busy is waited for: without it the node's name must do, which not every site resolves.
+ASK_S = 60.0
+
 SYSTEMS = ROOT / "config" / "systems"
 
 
@@ -55,8 +58,10 @@ def _this_first(nodes: Sequence[str], this: str) -> tuple[str, ...]:
 
 def _node_address(node: str) -> str:
     """By what name or address Slurm reaches a node."""
-    done = subprocess.run(
-        ["scontrol", "--oneliner", "show", "node", node], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = ["scontrol", "--oneliner", "show", "node", node]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
+    except subprocess.TimeoutExpired:
+        return node
     words = dict(word.split("=", maxsplit=1) for word in done.stdout.split() if "=" in word)
     return words.get("NodeAddr", node)

@@ -105,7 +105,7 @@ def joined(module: ModuleType, job: Job, log: Path, command_of: CommandOf) -> It
     """The job with the cluster that its server needs, the other nodes' parts running; the same job where it needs none.
 
     `log` is the server's. However this is left, nothing of it runs on; NodeFailed where there are no such nodes, or one
-    can't begin, CotejoError where there can be no cluster here.
+    can't begin, ServerMissing where there can be no cluster here.
     """
     if not is_clustered(module, job.run):
         yield job, Joined()
@@ -130,7 +130,7 @@ def joined(module: ModuleType, job: Job, log: Path, command_of: CommandOf) -> It
         with nodes.following(allocation, follow) as followers:
             yield job, Joined(cluster, followers)
     finally:
-        shutil.rmtree(cluster.folder, ignore_errors=True)
+        shutil.rmtree(cluster.folder)
 
 
 def stand_in(run: Mapping[str, Any]) -> Cluster:

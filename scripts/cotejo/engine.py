@@ -73,7 +73,8 @@ def _level(
         result.command, start_s = [*setting.pin, *command], time.monotonic()
 
         def ended() -> bool:
-            others.look()
+            if not child.has_ended():
+                others.look()
             return child.has_ended()
 
         with started(setting.pin, command, environment, setting.watch, "server", setting.log, output) as child:

@@ -32,6 +32,12 @@ class SplitMissing(MeasuringError):
     reason = "split-missing"
 
 
+class ServerMissing(MeasuringError):
+    """What a server can't be started without isn't there."""
+
+    reason = "server-missing"
+
+
 class NodeFailed(MeasuringError):
     """The nodes of a job aren't as the run needs them, or what was to run on one of them doesn't."""
 

@@ -19,7 +19,7 @@ from cotejo.artefact import Failure
 from cotejo.backends import processes, together
 from cotejo.child import OVER_S, Ending, child_environment, run_child, supervise
 from cotejo.code import SCRIPTS
-from cotejo.errors import OUT_OF_MEMORY, MeasuringError, NodeFailed
+from cotejo.errors import OUT_OF_MEMORY, NodeFailed
 from cotejo.files import read_json, write_json
 from cotejo.nodes import Follow, following
 from cotejo.processes import shares
@@ -72,7 +72,7 @@ def _together(inputs: Inputs, watch: Watch, folder: Path, log: Path) -> Outcome:
     threads = len(shares(watch.expected, affinity.topology(), of_node)[0])
     try:
         met = allocated(run) if run.get("nodes", 1) > 1 else None
-    except MeasuringError as error:
+    except NodeFailed as error:
         return Outcome(Failure(error.reason, str(error)), watch)
     address = met.address if met else HOST
     meeting = ranks.Meeting(address, ports.free_ports(["meeting"], address)["meeting"], run.get("nodes", 1))

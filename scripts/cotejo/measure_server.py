@@ -94,7 +94,8 @@ class Measurement:
                         finish()
                     calibration = None if done.failure else calibrated(client, setting)
         except ServingError as error:
-            done.failure, command, ending, done.nodes = error.failure, error.command, error.ending, error.nodes
+            done.failure, done.nodes = done.failure or error.failure, error.nodes
+            command, ending = error.command, error.ending
         others = None
         if session:
             command, ending, done.left = session.command, session.child.end(), session.left

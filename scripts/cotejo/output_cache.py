@@ -24,6 +24,16 @@ def check_output_cache(place: str | None) -> None:
         raise CotejoError(f"{VARIABLE}: {place}: can't be written to. Ask its owner for it, or unset the variable")
 
 
+def check_linked(folder: Path) -> None:
+    """CotejoError where a folder that comes from the cache has lost what it links to: someone has cleaned up there."""
+    there = folder.iterdir() if folder.is_dir() else ()
+    lost = next((path for path in there if path.is_symlink() and not path.exists()), None)
+    if lost:
+        raise CotejoError(
+            f"{lost}: links to {lost.readlink()}, which is there no more. Delete the folder {folder}: it is made anew"
+        )
+
+
 def check_told(rules: list[str]) -> None:
     """CotejoError unless rules are named to Slurm's jobs: they aren't told of a `--cache` without any."""
     if not rules:

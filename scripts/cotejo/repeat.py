@@ -106,6 +106,7 @@ def write_repeat(
                     failure = failure or unfit(inputs, copies)
                     outcome = unstarted(failure, watch) if failure else perform(copies, watch, Path(scratch))
                 record = build(inputs, outcome, described, started_at, job, copies)
+        slurm_job.refuse_superseded(job)
         write(output, record, outcome.samples, outcome.telemetry)
     told = f"{record['reason']}: {record['message']}" if outcome.failure else "measured"
     say(f"{run['id']}, repeat {inputs.repeat}: {told}")

@@ -122,7 +122,8 @@ def _once(module: ModuleType, job: Job, setting: Setting, keyed: bool) -> Iterat
                 ready_s = time.monotonic() - begun_s
                 session = Session(endpoint, identity, child, [*setting.pin, *command], ready_s, others)
                 yield session
-                others.refuse_exposed()
+                if not session.has_died():
+                    others.refuse_exposed()
                 others.release()
                 child.stop(STOP_S)
                 session.left = _left(child, endpoint)
@@ -140,9 +141,8 @@ def in_cluster(module: ModuleType, job: Job, setting: Setting) -> Iterator[tuple
     try:
         with joined(module, job, setting.log, partial(_added, module, setting.image)) as (job, others):
             yield job, others
-    except CotejoError as error:
-        reason = error.reason if isinstance(error, MeasuringError) else "server-missing"
-        failed = ServingError(reason, str(error))
+    except MeasuringError as error:
+        failed = ServingError(error.reason, str(error))
         failed.nodes = others.reports
         raise failed from error
     except ServingError as error:

@@ -17,6 +17,9 @@ RESOURCES = (
     "nodes", "tasks", "mpi",
 )  # fmt: skip
 
+# A job that is started again goes on in its log, which says why.
+APPEND = "--open-mode=append"
+
 # Of a measuring job, beside the run's own `timeout_s`: staging, starting, stopping, and Snakemake's own start.
 AROUND_MIN = 15
 
@@ -38,7 +41,7 @@ def measuring_resources(system: Mapping[str, Any], run: Mapping[str, Any]) -> Re
     if "slurm" not in system:
         return NOTHING
     asked, nodes = system["slurm"], run.get("nodes", 1)
-    extra = ["--exclusive"]
+    extra = [APPEND, "--exclusive"]
     number = gpus(run) // nodes
     if number:
         # As --gres would be, which the plugin takes for a wish for as many tasks as there are GPUs.
@@ -65,7 +68,7 @@ def _common(asked: Mapping[str, Any], partition: str) -> Resources:
     names |= {key: key for key in ("cpus_per_task", "qos", "constraint")}
     found: Resources = {name: asked[key] for name, key in names.items() if key in asked}
     # 0 asks for nothing; left out, it would be what Snakemake guesses from the size of the inputs.
-    return found | {"mem_mb": int(asked.get("memory_gib", 0) * 1024)}
+    return found | {"mem_mb": int(asked.get("memory_gib", 0) * 1024), "slurm_extra": APPEND}
 
 
 class Queued(NamedTuple):
@@ -110,7 +113,8 @@ def queued_in(folder: Path) -> list[Queued]:
     return [
         Queued(job, state, comment)
         for job, state, name, place, comment in rows
-        if name.startswith(JOB_NAMES) and os.path.realpath(place) == os.path.realpath(folder)
+        # One that is completing has ended, and only its node isn't free again yet.
+        if name.startswith(JOB_NAMES) and state != "COMPLETING" and os.path.realpath(place) == os.path.realpath(folder)
     ]
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+from cotejo.errors import CotejoError
+
 # A controller that is busy, or away, isn't waited for: a measurement can do without what only it knows.
 ASK_S = 5.0
 
@@ -35,6 +37,19 @@ def own_job(environment: Mapping[str, str] = os.environ, timeout_s: float = ASK_
         return None
     told = _described(job, environment, timeout_s)
     return _read(job, told) if told else _remembered(job, environment)
+
+
+def refuse_superseded(job: Job | None) -> None:
+    """CotejoError where Slurm has put a job, as it was asked for at first, back into its queue since then.
+
+    A node that comes back after Slurm gave it up goes on for a while with what another one may have measured by now.
+    """
+    now = own_job()
+    if job and now and None not in (job.restarts, now.restarts) and now.restarts != job.restarts:
+        raise CotejoError(
+            f"Slurm job {job.id}: it was put back into the queue meanwhile, and this go of it ended. The later one "
+            "writes the record; nothing is written here"
+        )
 
 
 def facts(job: Job | None) -> dict[str, Any] | None:

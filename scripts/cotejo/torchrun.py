@@ -48,7 +48,8 @@ def launch(asked: argparse.Namespace) -> None:
     job = read_json(asked.job)
     output = Path(job["output"])
     os.environ |= dict.fromkeys(THREAD_COUNTS, str(job["threads"]))
-    os.environ |= dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), interface_of(asked.own_address))
+    interface = interface_of(asked.own_address)
+    os.environ |= {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": f"={interface}"}  # which means it exactly
     rendezvous_handler_registry.register(BACKEND, _rendezvous)
     settings = LaunchConfig(
         min_nodes=asked.nodes,

@@ -129,6 +129,27 @@ class Cluster:
         process.communicate()
         self.pids.pop(name, None)
 
+    def freeze(self, name: str) -> None:
+        """Stop a machine's time; `thaw` has it go on as if nothing had been."""
+        while running := [pid for pid in self.processes(name) if _state(pid) != "T"]:
+            for pid in running:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        for pid in self.processes(name):
+            os.kill(pid, signal.SIGCONT)
+
+    def processes(self, name: str) -> list[int]:
+        """The processes of a machine, as the outer machine numbers them."""
+        own = Path(f"/proc/{self.pids[name]}/ns/pid").readlink()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if (folder / "ns" / "pid").readlink() == own and _state(int(folder.name)) != "Z":
+                    found.append(int(folder.name))
+        return found
+
     def await_nodes(self, state: str = "idle") -> None:
         """Wait until every node is in the given state."""
         deadline = time.monotonic() + STARTED_S
@@ -156,6 +177,14 @@ class Cluster:
         """Run a command on a machine for a minute at most, unless told otherwise; its output is captured."""
         options = {"capture_output": True, "text": True, "check": False, "timeout": 60} | options
         return subprocess.run(self.command(name, command, folder), **options)
+
+
+def _state(pid: int) -> str:
+    """The letter of a process's state; Z where there is none any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
 
 
 def hold(folder: Path) -> None:

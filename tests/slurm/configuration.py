@@ -31,8 +31,8 @@ MACHINES = (LOGIN, *NODES)
 
 # Two partitions as sites have them, and one whose jobs turn the others' jobs out. Each task is bound to its CPUs. A job
 # that is requeued waits for cred_expire, which is 120 s by default; nodes are given up, and jobs killed, sooner than by
-# default. No accounting: squeue tells what became of jobs for an hour, and jobs.txt for good. Processes are found by
-# parentage, not by cgroup: what a job leaves behind stays, so that tests see it.
+# default. No accounting: squeue tells what became of jobs for an hour, and jobs.txt for good. Jobs' processes are found
+# by group, not by cgroup: what has a session of its own and isn't ended by its owner stays, so that tests see it.
 SLURM_CONF = """\
 ClusterName=virtual
 SlurmctldHost=login({controller})
@@ -47,7 +47,7 @@ SlurmdPidFile=/run/slurmd.pid
 SlurmdLogFile={folder}/log/slurmd-%n.log
 SlurmdSpoolDir=/run/slurmd
 MpiDefault=none
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/affinity
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory

@@ -42,7 +42,7 @@ def check(login, study, records):
     made_by = [job_of(record) for record in found.values()]
     assert len(set(made_by)) == records
     states = {job.id: job.state for job in login.jobs()}  # the last go of each
-    assert {states[job] for job in made_by} == {"COMPLETED"}
+    assert {job: states[job] for job in made_by} == dict.fromkeys(made_by, "COMPLETED")
     soon(lambda: not any(login.left_on(node.name) for node in NODES), within_s=30)
     return found
 
@@ -87,12 +87,31 @@ def test_a_node_loses_its_network_and_measures_on(login, cluster):
     running = login.start(command)
     hit = soon(login.measuring)
     cluster.ip(hit.node, "link set eth0 down")
-    soon(lambda: (again := login.measuring()) and again.node != hit.node)
-    assert login.workers(hit.node)
-    assert login.ended(running) == 0, login.said()
-    cluster.ip(hit.node, "link set eth0 up")
+    try:
+        [stale] = soon(lambda: login.records("cut-off")).values()
+        assert login.ended(running) == 0, login.said()
+    finally:
+        cluster.ip(hit.node, "link set eth0 up")
+        cluster.await_nodes()
     [record] = check(login, "cut-off", records=1).values()
-    assert (job_of(record), record["environment"]["slurm"]["restarts"]) == (hit.job, 1)
+    assert job_of(record) == job_of(stale) == hit.job
+    assert [each["environment"]["slurm"]["restarts"] for each in (stale, record)] == [0, 1]
+    assert record["started_at"] > stale["finished_at"]
+
+
+def test_a_node_hangs_until_another_has_measured(login, cluster):
+    command = login.write_study("hung", duration_s=5)
+    running = login.start(command)
+    hit = soon(login.measuring)
+    cluster.freeze(hit.node)
+    try:
+        assert login.ended(running) == 0, login.said()
+        before = login.records("hung")
+    finally:
+        cluster.thaw(hit.node)
+        cluster.await_nodes()
+    assert check(login, "hung", records=1) == before
+    assert [record["environment"]["slurm"]["restarts"] for record in before.values()] == [1]
 
 
 def test_a_time_limit_is_hit(login, cluster):

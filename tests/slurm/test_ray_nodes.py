@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ title: Over two nodes
 defaults:
   {{model: {MODEL}, weights: synthetic, scale: small, server: vllm, backend: vllm, executor: ray, device: cuda,
     nodes: 2, accelerators: 2, split: tensor_parallel, eager: true, kv_cache_gib: 0.25, context_tokens: 1024,
-    ready_timeout_s: 500, timeout_s: 900, duration_s: 3, warmup_s: 0.2, new_tokens: 4, dataset: mine}}
+    ready_timeout_s: 500, timeout_s: 900, duration_s: 30, warmup_s: 0.2, new_tokens: 4, dataset: mine}}
 runs:
   - {{name: served, client: cotejo, concurrency: 1}}
   - {{name: engine, client: vllm-bench-throughput, bench_requests: 8, bench_warmups: 1}}
@@ -69,16 +70,20 @@ python measure_server.py --run "$run" $folders --repeat 1 --launch launch.json -
 class Serving:
     """A run on several nodes, and the commands that prepare, launch and measure it, in a folder of its own."""
 
-    def __init__(self, login: Login, folder: Path, name: str, plugin: bool) -> None:
+    def __init__(self, login: Login, folder: Path, name: str, plugin: bool, nodes: int = 2) -> None:
         self.login = login
         self.folder = folder
+        self.nodes = nodes
         config = login.folder / "config"
         system = SYSTEM.format(cpus=2).replace("partition: cpu", "partition: gpu")
         (config / "systems/pair.yaml").write_text(system + "gpus: 1\ngpu: None\n")
         (config / "studies/pair.yaml").write_text(STUDY)
         runs = load_study("pair", systems=["pair"], config=config).runs
         run = next(run for run in runs if run["name"] == name)
-        (folder / "run.json").write_text(json.dumps({**run, **ON_CPUS}))
+        run |= ON_CPUS
+        if nodes == 1:
+            del run["nodes"]
+        (folder / "run.json").write_text(json.dumps(run))
         write_model(folder / "model", MODEL, load_yaml(config / "models.yaml", "models")[MODEL], "small", 0, False)
         prepare(config / "datasets.yaml", "mine", folder / "data")
         text = (config / "config.yaml").read_text()
@@ -106,7 +111,14 @@ class Serving:
     def submit(self, wait: bool) -> None:
         script = COMMANDS.format(python=sys.executable, scripts=self.login.folder / "scripts")
         (self.folder / "job.sh").write_text(f"#!/bin/bash\n{script}")
-        asked = ["--nodes=2", "--exclusive", "--partition=gpu", "--gpus-per-node=1", "--time=25", "--output=job.out"]
+        asked = [
+            f"--nodes={self.nodes}",
+            "--exclusive",
+            "--partition=gpu",
+            "--gpus-per-node=1",
+            "--time=25",
+            "--output=job.out",
+        ]
         command = ["sbatch", *(["--wait"] if wait else []), *asked, "job.sh"]
         done = self.login.cluster.run("login", command, self.folder, timeout=1500)
         assert done.returncode == 0, done.stderr + (self.folder / "job.out").read_text()
@@ -129,7 +141,7 @@ class Serving:
 def served_by(login: Login, tmp_path: Path) -> Any:
     if shutil.which("cc") is None:
         pytest.skip("no C compiler, without which Ray can't be confined: apt-get install gcc libc6-dev")
-    yield lambda name, plugin: Serving(login, tmp_path, name, plugin)
+    yield partial(Serving, login, tmp_path)
     login.cluster.run("login", ["scancel", "--user=root"])
 
 
@@ -146,12 +158,21 @@ def test_a_model_divided_over_two_nodes_answers_as_pytorch_does_and_is_measured(
     assert (node["node"], node["address"], node["interface"]) == ("gpu2", "10.77.0.22", "eth0")
     assert node["expected_cpus"] == node["observed_cpus"] == [0, 1] and node["failure"] is None
     said = (serving.folder / "r1.log").read_text()
-    assert "Ray has 2 nodes: 10.77.0.21, 10.77.0.22" in said
+    assert "Ray's nodes: 10.77.0.21, 10.77.0.22\n" in said
     assert re.search(r"RayWorkerProc.* ip=10\.77\.0\.22", said), "a part of the model was there"
     assert node["peak_rss_mib"] > 500, "with PyTorch and its half of the model"
     line = (serving.folder / "command.sh").read_text()
     assert "RAY_AUTH_MODE=token" in line and "RAY_AUTH_TOKEN" not in line
     assert set(record["server"]["prepared"]) == {"listen_only.c", "listen_only.so"}
+
+
+@needs("vllm")
+def test_on_one_machine_the_cluster_is_on_its_loopback(served_by):
+    serving = served_by("served", plugin=True, nodes=1)
+    record = serving.measure()
+    assert (record["status"], record["message"]) == ("ok", None)
+    assert "Ray's nodes: 127.0.0.1\n" in (serving.folder / "r1.log").read_text()
+    assert "nodes" not in record and not (serving.folder / "r1.nodes.log").exists()
 
 
 @needs("vllm")
@@ -172,7 +193,7 @@ def test_by_the_literal_command_vllm_for_cpus_joins_the_cluster_and_refuses_whic
     (login.folder / "config/studies/pair.yaml").write_text(study)
     login.finish("snakemake --cores all --profile slurm --config studies=[pair] system=pair")
     [log] = (login.folder / "logs/launch_server").rglob("*.server.log")
-    assert "Ray has 2 nodes: 10.77.0.21, 10.77.0.22" in log.read_text()
+    assert "Ray's nodes: 10.77.0.21, 10.77.0.22\n" in log.read_text()
     [record] = [read(file) for file in login.folder.glob("results/pair/records/pair/*/r1.json")]
     assert (record["status"], record["reason"]) == ("failed", "server-exited")
     assert "current platform cpu does not support ray" in record["message"]
@@ -185,7 +206,7 @@ def test_a_node_that_loses_its_ray_while_it_is_measured_fails_the_run(served_by)
     run = read_json(serving.folder / "run.json")
     (serving.folder / "run.json").write_text(json.dumps({**run, "duration_s": 300}))
     serving.submit(wait=False)
-    soon(lambda: list(serving.folder.glob("r1.*closed1*.log")), 600)
+    soon(lambda: list(serving.folder.glob("r1.concurrency-1.log")), 600)
     serving.login.cluster.run("gpu2", ["pkill", "-KILL", "raylet"], check=True)
     soon(lambda: (serving.folder / "r1.json").exists(), 120)
     serving.prove_nothing_left()

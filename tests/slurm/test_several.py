@@ -29,6 +29,9 @@ class Sharing(Login):
         (folder / "config/studies/several.yaml").write_text(STUDY)
         (folder / "config/systems/other.yaml").write_text(OTHER)
 
+    def type(self, command, timeout_s=900):
+        return super().type(command, timeout_s)
+
     def environment(self):
         return super().environment() | {"SNAKEMAKE_OUTPUT_CACHE": str(self.cache)}
 
@@ -73,6 +76,8 @@ def test_a_machine_outside_slurm_finds_it_too(sharing):
     second = sharing[1]
     entries = {path.name for path in second.cache.iterdir()}
     second.finish("rm -r resources/exports resources/models")
+    ignored = second.type(f"{COMMAND} --cache -- {EXPORT}")
+    assert (ignored.returncode, "names of rules it does nothing on Slurm" in ignored.stderr) == (1, True)
     said = second.finish(f"snakemake --cores 2 --cache -- {EXPORT}")
     assert "from cache" in said and "Moving output file" not in said
     assert {path.name for path in second.cache.iterdir()} == entries

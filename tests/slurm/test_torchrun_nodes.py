@@ -1,6 +1,7 @@
 """One training on two nodes of a Slurm job: where it listens meanwhile, and what becomes of it where one part fails."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,8 +17,16 @@ title: One training on two nodes
 defaults:
   {{model: t5-small, weights: synthetic, scale: small, dataset: few-pairs, backend: transformers-trainer, cores: 1,
    nodes: 2, split: data_parallel, batch_size: 4, source_tokens: 24, target_tokens: 16, warmup_steps: 2, repeats: 1}}
-runs: [{{name: two, epochs: {epochs}, timeout_s: {timeout_s}}}]
+runs: [{{name: two, epochs: {epochs}, timeout_s: {timeout_s}{placed}}}]
 figures: []
+"""
+GPUS = """\
+name: Virtual nodes with a GPU each
+site: cluster
+cpus: {cpus}
+gpu: a device without a GPU
+gpus: 1
+slurm: {{cpus_per_task: {cpus}, partition: gpu}}
 """
 DATA = "\nfew-pairs: {kind: text-pairs, source: {generate: {pairs: 60, seed: 0}}}\n"
 NODES = ("cpu1", "cpu2")
@@ -49,11 +58,13 @@ def prepared(login: Login) -> None:
         entries.write(DATA)
 
 
-def begin(login: Login, study: str, epochs: int = 1000, timeout_s: int = 300) -> "subprocess.Popen[str]":
+def begin(
+    login: Login, study: str, epochs: int = 1000, timeout_s: int = 300, placed: str = "", system: str = "virtual"
+) -> "subprocess.Popen[str]":
     """Write a study, and type the command that measures it."""
-    text = STUDY.format(epochs=epochs, timeout_s=timeout_s)
+    text = STUDY.format(epochs=epochs, timeout_s=timeout_s, placed=placed)
     (login.folder / f"config/studies/{study}.yaml").write_text(text)
-    return login.start(f"snakemake --cores all --profile slurm --config studies=[{study}] system=virtual")
+    return login.start(f"snakemake --cores all --profile slurm --config studies=[{study}] system={system}")
 
 
 def look(cluster: Cluster, node: str) -> list[dict]:
@@ -116,3 +127,28 @@ def test_a_process_that_hangs_ends_with_the_runs_time(login, cluster):
     assert login.ended(running) == 0, login.said()
     record = ended(login, "hung")
     assert record["reason"] == "timeout"
+
+
+def test_a_training_whose_second_node_dies_begins_anew(login, cluster):
+    running = begin(login, "died", epochs=40)
+    soon(lambda: ranks(cluster))
+    cluster.crash("cpu2")
+    soon(lambda: "down" in cluster.states()["cpu2"])
+    cluster.boot("cpu2")
+    assert login.ended(running, within_s=600) == 0, login.said()
+    record = ended(login, "died")
+    assert (record["status"], record["message"]) == ("ok", None)
+    assert record["environment"]["slurm"]["restarts"] == 1
+
+
+def test_each_node_has_its_part_of_the_gpus(login):
+    """As far as machines without GPUs can tell: Slurm gives them, and PyTorch doesn't find them."""
+    (login.folder / "config/systems/gpus.yaml").write_text(GPUS.format(cpus=os.cpu_count()))
+    running = begin(login, "gpus", placed=", device: cuda, accelerators: 2", system="gpus")
+    assert login.ended(running) == 0, login.said()
+    [file] = (login.folder / "results/gpus/records/gpus").glob("*/r1.json")
+    record = json.loads(file.read_text())
+    assert record["reason"] == "device-missing"
+    assert "sees none, and the run asks for 1" in record["message"]
+    assert record["environment"]["slurm"]["gpus"] == 2
+    assert [node["node"] for node in record["nodes"]] == ["gpu2"]

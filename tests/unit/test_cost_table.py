@@ -100,8 +100,10 @@ class TestBlanks:
 
     def test_what_has_no_rate_says_why(self) -> None:
         blank = without_value(measured(TEN, system="cloud"), "no value in 1 of 6 repeats; repeats 5 < 6")
-        table = priced(summary(blank, failed(system="cloud"), not_measured()))
-        assert [row["reason"] for row in rows(table)] == ["no value in 1 of 6 repeats", "parity", "not measured"]
+        nothing = (not_measured(), not_measured(system="cloud"), not_measured(system="cloud", reasons="needs 2 GPUs"))
+        table = priced(summary(blank, failed(system="cloud"), *nothing))
+        told = ["no value in 1 of 6 repeats", "parity", "not measured", "not measured", "needs 2 GPUs"]
+        assert [row["reason"] for row in rows(table)] == told
         assert all(math.isnan(row["usd"]) for row in rows(table))
 
     def test_named_systems_have_a_row_even_where_nothing_was_measured(self) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from cotejo.errors import CotejoError
 from cotejo.files import sha256_of_folder, write_json
-from cotejo.output_cache import check_output_cache, check_told
+from cotejo.output_cache import check_linked, check_output_cache, check_told
 from cotejo.verified import verified
 
 
@@ -26,6 +26,18 @@ def test_where_nothing_can_be_shared_says_why(place: str | None, message: str, m
     monkeypatch.setattr("os.access", lambda path, mode: not str(path).startswith("/proc"))  # root may do anything
     with pytest.raises(CotejoError, match=message):
         check_output_cache(place)
+
+
+def test_a_folder_that_has_lost_its_entry_is_named(tmp_path: Path) -> None:
+    entry, folder = tmp_path / "cache/0f", tmp_path / "openvino-int8"
+    for made in (entry, folder):
+        made.mkdir(parents=True)
+    (entry / "export.json").touch()
+    (folder / "export.json").symlink_to(entry / "export.json")
+    check_linked(folder)
+    (entry / "export.json").unlink()
+    with pytest.raises(CotejoError, match=rf"export\.json: links to {entry}.*Delete the folder {folder}: it is"):
+        check_linked(folder)
 
 
 def test_rules_are_named_to_slurm() -> None:

@@ -16,7 +16,7 @@ def measuring(asked=NODE, **run):
 
 def test_a_measuring_job_has_its_node_for_itself_and_all_its_cpus():
     assert measuring() == {
-        "cpus_per_task": 20, "mem_mb": 0, "runtime": 75, "slurm_extra": "--exclusive",
+        "cpus_per_task": 20, "mem_mb": 0, "runtime": 75, "slurm_extra": "--open-mode=append --exclusive",
     }  # fmt: skip
 
 
@@ -34,9 +34,12 @@ def test_a_job_has_time_for_the_runs_own_limit_and_for_what_is_around_it(timeout
 
 
 def test_a_run_on_gpus_asks_each_node_for_its_share_of_them():
-    assert measuring(**GPUS)["slurm_extra"] == "--exclusive --gpus-per-node=2"
-    assert measuring({**NODE, "gpu_type": "a30"}, **GPUS)["slurm_extra"] == "--exclusive --gpus-per-node=a30:2"
-    assert measuring(**GPUS, nodes=2)["slurm_extra"] == "--exclusive --gpus-per-node=1"
+    assert measuring(**GPUS)["slurm_extra"] == "--open-mode=append --exclusive --gpus-per-node=2"
+    assert (
+        measuring({**NODE, "gpu_type": "a30"}, **GPUS)["slurm_extra"]
+        == "--open-mode=append --exclusive --gpus-per-node=a30:2"
+    )
+    assert measuring(**GPUS, nodes=2)["slurm_extra"] == "--open-mode=append --exclusive --gpus-per-node=1"
 
 
 def test_a_run_on_several_nodes_is_kept_out_of_an_srun_of_one_task():
@@ -47,7 +50,13 @@ def test_a_run_on_several_nodes_is_kept_out_of_an_srun_of_one_task():
 
 def test_what_measures_nothing_asks_for_no_gpu_and_shares_its_node():
     system = {"slurm": {**NODE, "partition": "gpu", "gpu_type": "a30", "runtime_min": 9}}
-    asked = {"slurm_partition": "gpu", "cpus_per_task": 20, "mem_mb": 0, "runtime": 9}
+    asked = {
+        "slurm_partition": "gpu",
+        "cpus_per_task": 20,
+        "mem_mb": 0,
+        "runtime": 9,
+        "slurm_extra": "--open-mode=append",
+    }
     assert slurm.preparing_resources(system) == asked
     system["slurm"]["prepare_partition"] = "cpu"
     assert slurm.preparing_resources(system)["slurm_partition"] == "cpu"
@@ -84,6 +93,7 @@ def test_jobs_that_a_killed_snakemake_left_in_this_checkout_are_named(tmp_path, 
         f"8|PENDING|cotejo_4f|{tmp_path}|rule_check_export\n"
         "9|RUNNING|cotejo_4f|/another/checkout|rule_check_export\n"
         f"10|RUNNING|mine|{tmp_path}|a job of the user's own\n"
+        f"11|COMPLETING|cotejo_4f|{tmp_path}|rule_check_export\n"
     )
     assert [job.id for job in slurm.queued_in(tmp_path)] == ["7", "8"]
     with pytest.raises(CotejoError) as error:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cotejo.slurm_job import Job, expanded, facts, own_job
+from cotejo.errors import CotejoError
+from cotejo.slurm_job import Job, expanded, facts, own_job, refuse_superseded
 
 # Slurm 22.05's answer, its end cut off; two nodes with a GPU each, put back into the queue once.
 DESCRIBED = (
@@ -50,6 +51,18 @@ def test_a_controller_that_does_not_answer_costs_a_moment_and_no_measurement(sco
     known = Job("17", "gpu", ("n1", "n2"), restarts=2)
     assert own_job(environment | variables, timeout_s=0.5) == known
     assert own_job(environment, timeout_s=0.5) == Job("17")
+
+
+def test_a_job_that_was_put_back_into_the_queue_writes_nothing(scontrol, monkeypatch, tmp_path):
+    (tmp_path / "said").write_text(DESCRIBED)
+    for name, value in scontrol(f"cat {tmp_path}/said").items():
+        monkeypatch.setenv(name, value)
+    refuse_superseded(Job("17", restarts=1))
+    refuse_superseded(Job("17"))
+    with pytest.raises(CotejoError, match=r"^Slurm job 17: it was put back into the queue meanwhile"):
+        refuse_superseded(Job("17", restarts=0))
+    monkeypatch.delenv("SLURM_JOB_ID")
+    refuse_superseded(None)
 
 
 def test_a_node_without_scontrol_is_no_error(monkeypatch):

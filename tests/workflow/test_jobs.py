@@ -172,4 +172,4 @@ def test_plan_prints_the_sheet_and_measures_nothing(project):
 def test_the_default_profile_says_nothing_of_where_a_study_runs():
     """As a workflow profile it wins over --profile: anything more would replace what the cluster's profile says."""
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
-    assert set(profile) == {"rerun-triggers", "keep-going", "ignore-incomplete"}
+    assert set(profile) == {"rerun-triggers", "keep-going", "ignore-incomplete", "keep-incomplete"}

@@ -74,6 +74,11 @@ def test_several_are_never_measured_here(two):
     assert not (two.folder / "resources/models").exists()
 
 
+def test_slurm_must_know_what_to_ask_for(two):
+    said = two.refusal("--profile", "slurm", *BOTH)
+    assert "config/systems/plain.yaml: slurm: is missing: nothing says what Slurm is to be asked for" in said
+
+
 def test_all_that_needs_no_measuring_is_made_of_several_anywhere(two):
     config = two.folder / "config"
     for run in load_study("two", systems=["big"], config=config).runs[:1]:

@@ -46,6 +46,7 @@ def test_the_plan_prints_what_is_not_measured_and_what_stands_in(project):
     assert of("two-gpus") == ["needs 2 GPUs"]
     assert of("tensorrt") == ["needs TensorRT"]
     assert of("t5-large-zero1") == of("t5-large-data-parallel") == ["needs 3 nodes"]
+    assert (of("throughput-tp2"), of("hey-tp4")) == (["needs 2 nodes"], ["needs 4 nodes"])
     assert of("hey-tp1") == ["cpu instead of one GPU"]
     assert of("7b-one-gpu") == ["vizwiz-like instead of vizwiz-vqa, fp32 instead of fp16, cpu instead of one GPU"]
     assert of("tgi") == ["tgi-stand-in instead of tgi, pytorch instead of tgi, cpu instead of one GPU"]
@@ -57,7 +58,8 @@ def test_the_plan_without_an_overlay_asks_for_no_data_and_no_gpu(project):
     said = project.snakemake("plan", *ALL)
     assert said.returncode == 0, said.stderr
     needs = [line for line in said.stdout.splitlines() if ": needs " in line]
-    assert {line.rpartition(": ")[2] for line in needs} == {"needs TensorRT", "needs 2 nodes", "needs 3 nodes"}
+    told = {line.rpartition(": ")[2] for line in needs}
+    assert told == {"needs TensorRT", "needs 2 nodes", "needs 3 nodes", "needs 4 nodes"}
 
 
 def test_a_wrong_stand_in_stops_with_one_message(project):

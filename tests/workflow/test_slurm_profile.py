@@ -73,10 +73,10 @@ def test_a_measuring_job_asks_for_a_whole_node_with_the_gpus_that_it_is_to_see(p
     )
     assert (measuring["slurm_partition"], measuring["cpus_per_task"]) == ("gpu", "20")
     assert (measuring["slurm_account"], measuring["mem_mb"]) == ("lab", "61440")
-    assert re.fullmatch(r"--exclusive --gpus-per-node=a30:[12]", measuring["slurm_extra"])
+    assert re.fullmatch(r"--open-mode=append --exclusive --gpus-per-node=a30:[12]", measuring["slurm_extra"])
 
 
 def test_an_export_asks_for_no_gpu_and_shares_its_node(project):
     preparing = asked(dry_run(project, "demo"), "export_openvino")
     assert (preparing["slurm_partition"], preparing["cpus_per_task"]) == ("cpu", "20")
-    assert "slurm_extra" not in preparing
+    assert preparing["slurm_extra"] == "--open-mode=append"

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cotejo.errors import CotejoError
+from cotejo.errors import ServerMissing
 from cotejo.servers.interface import Cluster, Job, Launch
 
 TOKEN = "RAY_AUTH_TOKEN"
@@ -37,10 +37,10 @@ def prepare(folder: Path) -> None:
 
 
 def library(prepared: Path) -> Path:
-    """The compiled library; CotejoError where preparing made none."""
+    """The compiled library; ServerMissing where preparing made none."""
     file = prepared / LIBRARY
     if not file.is_file():
-        raise CotejoError(
+        raise ServerMissing(
             f"executor: ray: Ray can't be confined to one network interface without {LIBRARY}, which prepare_server "
             f"compiles: it found no working C compiler ({', '.join(COMPILERS)}). Install one where Snakemake runs, "
             f"delete {prepared} and run the same command again"
@@ -57,6 +57,7 @@ def environment(job: Job, cluster: Cluster, address: str, interface: str) -> dic
         "RAY_AUTH_MODE": "token",
         **({TOKEN: cluster.token} if cluster.token else {}),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # nothing is to go on elsewhere when a node is told to end
         "RAY_memory_monitor_refresh_ms": "0",  # what runs out of memory is the kernel's to end, as everywhere else
         "VLLM_HOST_IP": address,
         "GLOO_SOCKET_IFNAME": interface,

@@ -91,7 +91,7 @@ def wait_for_nodes(nodes: int) -> None:
             time.sleep(ASK_S)
     finally:
         ray.shutdown()
-    print(f"Ray has {len(alive)} nodes: {', '.join(sorted(alive))}", flush=True)
+    print(f"Ray's nodes: {', '.join(sorted(alive))}", flush=True)
 
 
 def run(command: Sequence[str], ray: "subprocess.Popen[bytes]") -> NoReturn:

@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-gpu benchmark method docs
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke test-gpu benchmark method docs
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,7 +33,7 @@ llama-server: setup ## build llama.cpp's server once, unless there is one; ARGS=
 retry: setup ## delete the records of failed attempts, so that the next run measures them again
 	$(VENV)/bin/python scripts/retry_failed.py --results results
 
-test: lint test-unit test-workflow test-integration ## everything that continuous integration runs
+test: lint test-unit test-workflow test-integration test-smoke ## everything that continuous integration runs
 
 lint: setup ## style, types, and Snakemake's own advice
 	$(VENV)/bin/ruff check scripts tests
@@ -51,9 +51,12 @@ test-integration: env-triton ## real exports, real servers, real measurements, a
 	$(VENV)/bin/pytest -q -n 2 --dist loadfile -m beside tests/integration
 	$(VENV)/bin/pytest -q -m "not beside" tests/integration
 
-test-slurm: setup ## a whole Slurm cluster of virtual machines here: needs root; skipped, with the reason, without it
+test-slurm: setup ## studies on a whole Slurm cluster of virtual machines here: as root; skipped, with the reason, without
 	@$(PYTHON) scripts/install_system_packages.py --packages tests/slurm/apt.txt
-	$(VENV)/bin/pytest -q tests/slurm
+	$(VENV)/bin/pytest -q $(SLURM_TESTS) tests/slurm
+
+test-smoke: SLURM_TESTS := -m smoke
+test-smoke: test-slurm ## the shortest of them: one measurement through Slurm
 
 test-gpu: setup ## what needs an NVIDIA GPU, or two: skipped, with the reason, where there is none
 	$(VENV)/bin/pytest -q tests/gpu
@@ -61,6 +64,7 @@ test-gpu: setup ## what needs an NVIDIA GPU, or two: skipped, with the reason, w
 benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machine; writes docs/performance.md
 	$(VENV)/bin/python tests/performance/run_benchmarks.py
 	$(VENV)/bin/python tests/performance/client_load.py
+	$(VENV)/bin/python tests/performance/planning_cost.py
 
 method: setup ## simulate what docs/method.md claims, and write its tables and its figure; about ten minutes
 	$(VENV)/bin/python tests/method/simulate.py

@@ -25,20 +25,17 @@ def by_run(values):
 
 # What rules ask of Slurm.
 MEASURING = asked_of_slurm()
-PREPARING = preparing_resources(machine(SELECTED[0]))
+PREPARING = preparing_resources(next((file for file in map(machine, SELECTED) if "slurm" in file), {}))
 
 
 onstart:
-    if workflow.non_local_exec and workflow.enable_cache:
-        try:
-            check_told(workflow.workflow_settings.cache)
-        except CotejoError as error:
-            stop(error)
-    # Only here it is known that no other Snakemake has this checkout.
-    if workflow.non_local_exec and measuring():
-        try:
-            refuse_queued(Path.cwd())
-        except CotejoError as error:
-            stop(error)
     if workflow.non_local_exec:
+        try:
+            if workflow.enable_cache:
+                check_told(workflow.workflow_settings.cache)
+            if measuring():
+                # Only here it is known that no other Snakemake has this checkout.
+                refuse_queued(Path.cwd())
+        except CotejoError as error:
+            stop(error)
         remember_job_age()

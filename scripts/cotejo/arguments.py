@@ -61,6 +61,8 @@ def inputs_of(arguments: argparse.Namespace, repeat: int = 1) -> Inputs:
         stage=getattr(arguments, "stage", None),
     )
     check_exports(inputs)
+    if inputs.stage and inputs.run.get("nodes", 1) > 1:
+        raise CotejoError(f"--stage: {inputs.stage}: the run's other nodes have no copies there. Leave it out")
     return inputs
 
 

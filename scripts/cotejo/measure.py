@@ -21,17 +21,16 @@ from cotejo.child import OVER_S, Ending, child_environment, run_child, supervise
 from cotejo.code import SCRIPTS
 from cotejo.errors import OUT_OF_MEMORY, NodeFailed
 from cotejo.files import read_json, write_json
+from cotejo.leavings import SAMPLES, rank_folder
+from cotejo.leavings import WORKER as REPORT
 from cotejo.nodes import Follow, following
 from cotejo.processes import shares
-from cotejo.rank import folder_of
 from cotejo.record import count_rows
 from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
 from cotejo.servers.interface import HOST
 from cotejo.session import devices
 from cotejo.staging import Copies
 from cotejo.telemetry.beside import sampling
-from cotejo.worker import SAMPLES
-from cotejo.worker import WORKER as WORKER_REPORT
 
 WORKER = ("-m", "cotejo.worker")
 
@@ -61,7 +60,7 @@ def _measured(
     job = write_job(inputs, folder, len(watch.expected))
     command = [sys.executable, *worker, "--job", str(job)]
     ran = _ran(inputs.run, command, len(watch.expected), watch, folder, log)
-    report = folder / WORKER_REPORT
+    report = folder / REPORT
     said = read_json(report) if report.is_file() and not ran.ending.timed_out and ran.ending.exit_code == 0 else None
     return _outcome(judge(ran.ending, said, watch, inputs.run["timeout_s"]), ran, watch, said, folder / SAMPLES)
 
@@ -92,7 +91,7 @@ def _together(inputs: Inputs, watch: Watch, folder: Path, log: Path) -> Outcome:
             return Outcome(Failure(error.reason, str(error)), watch)
         expected = of_node * meeting.nodes
         found, died = ranks.reports(output, expected), ranks.deaths(output, meeting.nodes)
-        samples = folder_of(output, 0) / SAMPLES
+        samples = rank_folder(output, 0) / SAMPLES
         if samples.is_file():
             shutil.move(samples, folder / SAMPLES)
     said, of_nodes = ranks.said(found), others.failure() if others else None

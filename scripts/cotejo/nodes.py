@@ -119,9 +119,7 @@ class Followers:
             if line is None:
                 if self.ended():
                     raise self.died()
-                raise NodeFailed(
-                    f"node {min(missing)}: said nothing within {within_s:g} s ({word}). {self._said()}"
-                )
+                raise NodeFailed(f"node {min(missing)}: said nothing within {within_s:g} s ({word}). {self._said()}")
             first, node, told = (*line.split(" ", maxsplit=2), "", "")[:3]
             if first == word:
                 said[node] = told

@@ -19,11 +19,10 @@ from cotejo.child import die_with
 from cotejo.command import run
 from cotejo.files import read_json, write_json
 from cotejo.interfaces import address_of
+from cotejo.leavings import RANK, rank_folder
 from cotejo.ports import exposed
 from cotejo.processes import Rank, own_rank, shares
 from cotejo.worker import work
-
-RANK = "rank.json"
 
 
 def main() -> None:
@@ -34,16 +33,11 @@ def main() -> None:
     rank = own_rank()
     cpus = shares(mask(), topology(), rank.local_of)[rank.local]
     os.sched_setaffinity(0, cpus)  # before there are other threads
-    output = folder_of(Path(job["output"]), rank.number)
+    output = rank_folder(Path(job["output"]), rank.number)
     output.mkdir()
     done = work(job, output)
     write_json(output / RANK, facts(rank, cpus))
     sys.exit(0 if done else 1)
-
-
-def folder_of(output: Path, number: int) -> Path:
-    """Where one of several processes leaves what it has to say."""
-    return output / f"rank{number}"
 
 
 def facts(rank: Rank, cpus: Collection[int]) -> dict[str, Any]:

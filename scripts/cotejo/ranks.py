@@ -13,9 +13,7 @@ from cotejo.affinity import format_cpus
 from cotejo.artefact import Failure
 from cotejo.child import Ending
 from cotejo.files import read_json
-from cotejo.rank import RANK, folder_of
-from cotejo.torchrun import node_file
-from cotejo.worker import WORKER
+from cotejo.leavings import RANK, WORKER, node_file, rank_folder
 
 Report = dict[str, Any]
 
@@ -54,7 +52,7 @@ def reports(output: Path, expected: int) -> list[Report]:
 
     Each is looked for by its name: a list of what is in a folder may be some seconds old on a network's file system.
     """
-    folders = (folder_of(output, rank) for rank in range(expected))
+    folders = (rank_folder(output, rank) for rank in range(expected))
     return [read_json(folder / WORKER) | read_json(folder / RANK) for folder in folders if (folder / RANK).is_file()]
 
 

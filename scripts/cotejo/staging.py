@@ -12,13 +12,14 @@ import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cotejo.errors import CotejoError
 from cotejo.files import remove, sha256_of
 from cotejo.lock import to_stderr
+from cotejo.verified import TWICE
 
 MOUNTS = Path("/proc/self/mounts")
 LOCK = ".lock"
@@ -58,12 +59,20 @@ def staged(folders: Mapping[str, Path], under: str | None, say: Callable[[str], 
     ours = _own_folder(under)
     _remove_abandoned(ours, say)
     with _claimed(ours) as own:
-        yield _copied(folders, own)
+        begun_s = time.monotonic()
+        copies = _copied(folders, own)
+        size, took_s = sum(copy.stat().st_size for copy in copies.files.values()), time.monotonic() - begun_s
+        say(f"copied {size / (1 << 20):.0f} MiB to {own} in {took_s:.1f} s")
+        facts = {
+            "file_system": file_system(own),
+            "size_mib": round(size / (1 << 20), 3),
+            "duration_s": round(took_s, 3),
+        }
+        yield replace(copies, facts=facts)
 
 
 def _copied(folders: Mapping[str, Path], own: Path) -> Copies:
     """Each folder's copy, links resolved; a file that several of them lead to is copied once."""
-    begun_s = time.monotonic()
     planned: dict[Path, Path] = {}  # each file, and its copy
     again: dict[Path, Path] = {}  # a copy to be, and the one that it is a link to
     copies = {folder: own / name / folder.name for name, folder in folders.items()}
@@ -73,9 +82,8 @@ def _copied(folders: Mapping[str, Path], own: Path) -> Copies:
                 again[copy / name] = planned[file]
             else:
                 planned[file] = copy / name
-    size = sum(file.stat().st_size for file in planned)
     try:
-        _require_room(own, size)
+        _require_room(own, sum(file.stat().st_size for file in planned))
         for file, copy in planned.items():
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy(file, copy)
@@ -84,22 +92,21 @@ def _copied(folders: Mapping[str, Path], own: Path) -> Copies:
             copy.symlink_to(target)
     except OSError as error:
         raise CotejoError(f"{own}: can't be filled: {error}. {REMEDY}") from error
-    facts = {
-        "file_system": file_system(own),
-        "size_mib": round(size / (1 << 20), 3),
-        "duration_s": round(time.monotonic() - begun_s, 3),
-    }
-    return Copies(copies, facts, planned)
+    return Copies(copies, files=planned)
 
 
 def _files(folder: Path) -> dict[Path, Path]:
-    """Every file below a folder by its relative path, links resolved; without names that begin with a dot, which no
-    manifest lists either.
+    """Every file below a folder by its relative path, links resolved; but for what no manifest lists: names that begin
+    with a dot, and what Snakemake's cache has put there twice.
     """
     walk = os.walk(folder, followlinks=True)
     paths = sorted(Path(parent, name) for parent, _, names in walk for name in names)
     named = {path.relative_to(folder): path for path in paths if path.is_file()}
-    return {name: path.resolve() for name, path in named.items() if not any(p.startswith(".") for p in name.parts)}
+    return {
+        name: path.resolve()
+        for name, path in named.items()
+        if not any(part.startswith(".") for part in name.parts) and not TWICE.match(name.as_posix())
+    }
 
 
 def _copy(file: Path, copy: Path) -> None:

@@ -10,8 +10,8 @@ _TELLING = re.compile(
     r"|in use|out of memory|killed|abort|panic",
     re.IGNORECASE,
 )
-# Those that only say that something was said before.
-_LESS = re.compile(r"warning|root cause above", re.IGNORECASE)
+# Those that only say that something was said before, or the line of a program that says it.
+_LESS = re.compile(r"warning|root cause above|^raise ", re.IGNORECASE)
 
 
 def telling_line(log: Path, least: str = "\0") -> str:

@@ -18,6 +18,7 @@ from cotejo.child import THREAD_COUNTS
 from cotejo.command import run
 from cotejo.files import read_json, write_json
 from cotejo.interfaces import interface_of
+from cotejo.leavings import node_file
 
 BACKEND = "one-address"
 # How long the nodes wait for each other: those that are started last may still read the environment from a slow disk.
@@ -71,11 +72,6 @@ def launch(asked: argparse.Namespace) -> None:
         failures = [{"rank": rank, "exit_code": failure.exitcode} for rank, failure in error.failures.items()]
     write_json(node_file(output, asked.node), {"failures": failures})
     sys.exit(1 if failures else 0)
-
-
-def node_file(output: Path, node: int) -> Path:
-    """Where a node's torchrun says which of its processes ended badly."""
-    return output / f"node{node}.json"
 
 
 def _rendezvous(parameters: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, sha256_of_folder
 
-_TWICE = re.compile(r"[0-9a-f]{64}/")
+# What lies in a folder that Snakemake's cache has put into the one that it is a second copy of.
+TWICE = re.compile(r"[0-9a-f]{64}/")
 
 
 def verified(folder: Path, manifest: str) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def verified(folder: Path, manifest: str) -> dict[str, Any]:
     content: dict[str, Any] = read_json(folder / manifest)
     expected: dict[str, str] = content["files"]
     files = sha256_of_folder(folder, without=(manifest,))
-    found = {name: digest for name, digest in files.items() if not _TWICE.match(name)}
+    found = {name: digest for name, digest in files.items() if not TWICE.match(name)}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             wrong = "is missing" if name not in found else "is not in" if name not in expected else "differs from"

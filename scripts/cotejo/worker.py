@@ -18,11 +18,9 @@ from cotejo.backends import backend
 from cotejo.command import ROOT, run
 from cotejo.errors import failure_of
 from cotejo.files import read_json, write_json
+from cotejo.leavings import SAMPLES, WORKER
 from cotejo.samples import Level, write_samples
 from cotejo.tasks import task
-
-SAMPLES = "samples.csv"
-WORKER = "worker.json"
 
 
 def main() -> None:

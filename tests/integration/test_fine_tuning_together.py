@@ -81,7 +81,7 @@ def test_two_processes_learn_what_one_with_their_batch_learns(tuning, model, tmp
     addresses = set()
     while process.poll() is None:
         addresses |= listened_on(process.pid)
-        time.sleep(0.05)
+        time.sleep(0.2)
     assert process.returncode == 0, process.communicate()[0]
     assert addresses == {"127.0.0.1"}
     attempt = read_attempt(record_of(runs["two"], tmp_path))

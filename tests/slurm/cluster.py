@@ -115,6 +115,7 @@ class Cluster:
         self.ip(machine.name, "link set lo up", f"addr add {machine.address}/24 dev eth0", "link set eth0 up")
 
     def ip(self, name: str, *lines: str) -> None:
+        """Change a machine's network, by commands of ip."""
         command = ["nsenter", f"--net=/proc/{self.pids[name]}/ns/net", "ip", "-batch", "-"]
         subprocess.run(command, input="\n".join(lines), text=True, check=True)
 
@@ -136,26 +137,28 @@ class Cluster:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
 
-    def thaw(self, name: str) -> None:
+    def thaw(self, name: str, without: str = "") -> None:
+        """Let a machine go on that `freeze` has stopped, without the daemon of that name."""
         for pid in self.processes(name):
-            os.kill(pid, signal.SIGCONT)
+            if Path(f"/proc/{pid}/comm").read_text().strip() != without:
+                os.kill(pid, signal.SIGCONT)
 
     def processes(self, name: str) -> list[int]:
         """The processes of a machine, as the outer machine numbers them."""
         own = Path(f"/proc/{self.pids[name]}/ns/pid").readlink()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(FileNotFoundError, ProcessLookupError):
+            with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
                 if (folder / "ns" / "pid").readlink() == own and _state(int(folder.name)) != "Z":
                     found.append(int(folder.name))
         return found
 
-    def await_nodes(self, state: str = "idle") -> None:
-        """Wait until every node is in the given state."""
+    def await_nodes(self) -> None:
+        """Wait until every node is up and has nothing to do."""
         deadline = time.monotonic() + STARTED_S
-        while self.states() != {node.name: state for node in NODES}:
+        while self.states() != {node.name: "idle" for node in NODES}:
             if time.monotonic() > deadline:
-                raise self.failure(f"nodes: {self.states()}, not all {state} after {STARTED_S} s")
+                raise self.failure(f"nodes: {self.states()}, not all idle after {STARTED_S} s")
             time.sleep(0.2)
 
     def failure(self, what: str) -> RuntimeError:

@@ -102,8 +102,8 @@ class Login:
         return done.stdout + done.stderr
 
     def prepare(self, command: str) -> None:
-        """Have a study's model and data set made, which those of all tests share."""
-        self.finish(f"{command} --until synthesize_model prepare_dataset")
+        """Have a study's model and data set made, on the login node, where that takes no time of Slurm's."""
+        self.finish(command.replace(" --profile slurm", "") + " --until synthesize_model prepare_dataset")
 
     def start(self, command: str) -> subprocess.Popen[str]:
         """Type a command, and go on; what it says is in said.txt. It is killed where the process is."""

@@ -107,6 +107,8 @@ def test_a_node_hangs_until_another_has_measured(login, cluster):
     try:
         assert login.ended(running) == 0, login.said()
         before = login.records("hung")
+        cluster.thaw(hit.node, without="slurmd")  # which would end the job
+        soon(lambda: not login.left_on(hit.node))
     finally:
         cluster.thaw(hit.node)
         cluster.await_nodes()

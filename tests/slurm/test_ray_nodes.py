@@ -17,6 +17,7 @@ import pytest
 from login import SYSTEM, Login, soon
 from served import needs, python_of
 
+from cotejo.command import ROOT
 from cotejo.datasets.entries import prepare
 from cotejo.files import read_json
 from cotejo.models.synthetic import write_model
@@ -86,7 +87,7 @@ class Serving:
         (folder / "run.json").write_text(json.dumps(run))
         write_model(folder / "model", MODEL, load_yaml(config / "models.yaml", "models")[MODEL], "small", 0, False)
         prepare(config / "datasets.yaml", "mine", folder / "data")
-        text = (config / "config.yaml").read_text()
+        text = (ROOT / "config/config.yaml").read_text()
         python = self.python(plugin)
         assert "environments: {}" in text
         (folder / "config.yaml").write_text(
@@ -196,7 +197,7 @@ def test_by_the_literal_command_vllm_for_cpus_joins_the_cluster_and_refuses_whic
     assert "Ray's nodes: 10.77.0.21, 10.77.0.22\n" in log.read_text()
     [record] = [read(file) for file in login.folder.glob("results/pair/records/pair/*/r1.json")]
     assert (record["status"], record["reason"]) == ("failed", "server-exited")
-    assert "current platform cpu does not support ray" in record["message"]
+    assert record["message"] == "ended before it was ready: ValueError: current platform cpu does not support ray."
     serving.prove_nothing_left()
 
 

@@ -1,12 +1,14 @@
+import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from record_example import RUN, changed
 
-from cotejo.arguments import check_exports, parsed_run
+from cotejo.arguments import add_run, add_stage, check_exports, inputs_of, parsed_run
 from cotejo.code import SCRIPTS
 from cotejo.errors import CotejoError
 from cotejo.repeat import Inputs
@@ -33,6 +35,28 @@ def test_a_bad_run_is_refused(text, message):
 
 def inputs(format, artefact, parity):
     return Inputs(changed(RUN, format=format), 1, Path("m"), Path("d"), artefact, parity)
+
+
+def staging(*flags, **settings):
+    """Where the folders are copied to first, by the command's flags."""
+    parser = argparse.ArgumentParser()
+    add_run(parser)
+    add_stage(parser)
+    run = json.dumps({**RUN, "format": None, **settings})
+    given = ["--run", run, "--model-folder", "m", "--dataset-folder", "d", *flags]
+    return inputs_of(parser.parse_args(given)).stage
+
+
+def test_folders_are_staged_where_it_is_asked_for():
+    assert staging() is None
+    assert staging("--stage=/scratch/$USER") == "/scratch/$USER"  # by the variable of the machine that measures
+    assert staging("--stage") == tempfile.gettempdir()
+
+
+def test_a_run_on_several_nodes_reads_its_files_where_they_lie():
+    assert staging(nodes=2) is None
+    with pytest.raises(CotejoError, match=r"--stage: /scratch: the run's other nodes have no copies there"):
+        staging("--stage=/scratch", nodes=2)
 
 
 def test_an_export_comes_with_its_findings_or_not_at_all():

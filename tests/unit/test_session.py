@@ -44,7 +44,7 @@ def test_a_missing_program_says_what_to_do():
         ("starting\nready\n", "ready"),
         ("RuntimeError: no memory left\nnvidia-smi says hello\n", "RuntimeError: no memory left"),
         ("OSError: port in use\nUserWarning: failed to say goodbye\n\n", "OSError: port in use"),
-        ("ValueError: no\nRuntimeError: it failed. See root cause above.\n", "ValueError: no"),
+        ("ValueError: no\n    raise RuntimeError(\nRuntimeError: it failed. See root cause above.\n", "ValueError: no"),
     ],
 )
 def test_the_telling_line_of_a_log(tmp_path, text, line):

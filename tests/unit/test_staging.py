@@ -26,6 +26,8 @@ def folders(tmp_path: Path) -> dict[str, Path]:
     (model / "weights.bin").symlink_to(cache / "weights.bin")
     (model / "parts").symlink_to(cache / "parts")
     (model / ".snakemake_timestamp").touch()
+    (model / ("0f" * 32)).mkdir()
+    (model / ("0f" * 32) / "weights.bin").write_bytes(b"weights")
     (prepared / "config.json").write_text("{}")
     (prepared / "m" / "weights.bin").symlink_to(model / "weights.bin")
     (prepared / "m" / "one").symlink_to(cache / "parts" / "one")

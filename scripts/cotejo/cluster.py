@@ -18,10 +18,12 @@ from cotejo.artefact import Failure
 from cotejo.errors import MeasuringError, NodeFailed
 from cotejo.nodes import Follow, Followers
 from cotejo.ownership import part_of
-from cotejo.servers.interface import HOST, Cluster, Job, Launch
+from cotejo.servers.interface import Cluster, Job, Launch
 
 # A socket's path must be shorter than 108 bytes, and Ray's own part of it is 63.
 FOLDERS = Path("/tmp")
+# Of a cluster on one machine. Ray takes 127.0.0.1 for the wish to be reached by others, and looks for another address.
+LOOPBACK, LOOPBACK_INTERFACE = "127.0.0.2", "lo"
 # How often it is looked whether something listens where it mustn't, while nothing says when that would begin.
 LOOK_S = 10.0
 
@@ -110,13 +112,13 @@ def joined(module: ModuleType, job: Job, log: Path, command_of: CommandOf) -> It
     if not is_clustered(module, job.run):
         yield job, Joined()
         return
-    several = job.run.get("nodes", 1) > 1
-    allocation = allocated(job.run) if several else None
+    allocation = allocated(job.run) if job.run.get("nodes", 1) > 1 else None
+    address = allocation.address if allocation else LOOPBACK
     cluster = Cluster(
         nodes=job.run.get("nodes", 1),
-        address=allocation.address if allocation else HOST,
-        interface=allocation.interface if allocation else "lo",
-        port=ports.free_ports(["cluster"], allocation.address if allocation else HOST)["cluster"],
+        address=address,
+        interface=allocation.interface if allocation else LOOPBACK_INTERFACE,
+        port=ports.free_ports(["cluster"], address)["cluster"],
         folder=FOLDERS / f"cotejo-{secrets.token_hex(4)}",
         token=secrets.token_urlsafe(32),
     )
@@ -136,7 +138,7 @@ def joined(module: ModuleType, job: Job, log: Path, command_of: CommandOf) -> It
 def stand_in(run: Mapping[str, Any]) -> Cluster:
     """A cluster for launch lines that people read, before there is an allocation."""
     several = run.get("nodes", 1) > 1
-    address, interface = ("FIRST_NODE", "INTERFACE") if several else (HOST, "lo")
+    address, interface = ("FIRST_NODE", "INTERFACE") if several else (LOOPBACK, LOOPBACK_INTERFACE)
     return Cluster(run.get("nodes", 1), address, interface, 6379, FOLDERS / "cotejo-ray")
 
 

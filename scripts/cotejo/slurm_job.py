@@ -74,7 +74,10 @@ def _numbers(ranges: str) -> list[str]:
     found: list[str] = []
     for part in ranges.split(","):
         first, _, last = part.partition("-")
-        found += [f"{number:0{len(first)}}" for number in range(int(first), int(last or first) + 1)]
+        if first.isdigit() and (last or first).isdigit():
+            found += [f"{number:0{len(first)}}" for number in range(int(first), int(last or first) + 1)]
+        else:  # some sites count to another base
+            found.append(part)
     return found
 
 

@@ -52,8 +52,9 @@ def lacking() -> str:
         return f"no {', '.join(missing)}: apt-get install --no-install-recommends {packages}"
     if os.geteuid() != 0:
         return "not root: virtual machines need their own mounts and networks. Run `make test-slurm` as root"
-    trial = ["unshare", *NAMESPACES, "--fork", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
-    tried = subprocess.run(trial, capture_output=True, text=True, check=False)
+    trial = "mount -t tmpfs tmpfs /tmp && mknod /tmp/device c 1 3"
+    command = ["unshare", *NAMESPACES, "--fork", "sh", "-c", trial]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
     return f"{tried.stderr.strip()}: run it on a machine, or in a privileged container" if tried.returncode else ""
 
 

@@ -172,7 +172,7 @@ def test_on_one_machine_the_cluster_is_on_its_loopback(served_by):
     serving = served_by("served", plugin=True, nodes=1)
     record = serving.measure()
     assert (record["status"], record["message"]) == ("ok", None)
-    assert "Ray's nodes: 127.0.0.1\n" in (serving.folder / "r1.log").read_text()
+    assert "Ray's nodes: 127.0.0.2\n" in (serving.folder / "r1.log").read_text()
     assert "nodes" not in record and not (serving.folder / "r1.nodes.log").exists()
 
 

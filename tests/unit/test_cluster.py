@@ -47,7 +47,7 @@ def test_a_server_without_a_cluster_is_left_alone(tmp_path):
 def test_a_cluster_on_one_machine_is_on_its_loopback(tmp_path):
     with joined(NEEDS, job(tmp_path, nodes=1), tmp_path / "log", command_of) as (here, others):
         found = here.cluster
-        assert (found.nodes, found.address, found.interface) == (1, "127.0.0.1", "lo")
+        assert (found.nodes, found.address, found.interface) == (1, "127.0.0.2", "lo")
         assert stat.S_IMODE(found.folder.stat().st_mode) == 0o700 and len(str(found.folder)) < 40
         assert found.token not in repr(found) and others.followers is None
     assert not found.folder.exists()

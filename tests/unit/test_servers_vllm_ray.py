@@ -76,7 +76,7 @@ def test_the_line_for_people_names_no_address_that_is_not_known_yet(tmp_path):
     launch = vllm.launch(job(tmp_path, stand_in(run)), ENDPOINT)
     assert launch.environment["RAY_ADDRESS"] == "FIRST_NODE:6379" and "RAY_AUTH_TOKEN" not in launch.environment
     alone = vllm.launch(job(tmp_path, stand_in(run | {"nodes": 1})), ENDPOINT)
-    assert alone.environment["VLLM_HOST_IP"] == "127.0.0.1"
+    assert alone.environment["VLLM_HOST_IP"] == "127.0.0.2"
 
 
 def test_without_a_compiler_ray_is_refused_and_nothing_else_is(tmp_path, monkeypatch):

@@ -91,6 +91,7 @@ def test_no_time_limit_is_none(scontrol):
         ("gpu[08-10,3],login", ["gpu08", "gpu09", "gpu10", "gpu3", "login"]),
         ("r[1-2]n[1,4]", ["r1n1", "r1n4", "r2n1", "r2n4"]),
         ("c[1-2]-ib", ["c1-ib", "c2-ib"]),
+        ("x[00A-00B]", ["x00A-00B"]),
     ],
 )
 def test_slurms_lists_of_nodes(listed, names):

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,7 @@ MOST_MIB = 1024.0
 DRY_RUN_S, NOTHING_S = 20.0, 15.0
 WIDEST = 104  # so many runs of each kind that all together are measured 5,004 times
 REPEATS = 6
+PART = 630
 
 STUDY, SYSTEM = "large", "node"
 NODE = "name: Node\nsite: cluster\ngpu: NVIDIA A30\ngpus: 2\nslurm: {{cpus_per_task: {cpus}, partition: gpu}}\n"
@@ -70,12 +72,25 @@ def planning_costs(widest: int = WIDEST) -> tuple[int, list[Cost]]:
         if said.count("\nrule measure_") != measured:
             raise RuntimeError(f"{said.count('rule measure_')} jobs measure, of {measured}")
         project.finish(STUDY, systems=[SYSTEM])
-        local = [word for word in ASKED if word not in ("--profile", "slurm")]
-        run(project, *local, "--touch", "--forceall", "--quiet", "all")
+        remember(project)
         again, said = cost("nothing to be done", project, NOTHING_S, *ASKED)
         if "Nothing to be done" not in said or "missing provenance" in said:
             raise RuntimeError(f"something is to be done again: {said[-2000:]}")
     return measured, [dry, again]
+
+
+def remember(project: Project) -> None:
+    """Have Snakemake remember every job as if it had run; in parts side by side, for it sleeps 0.1 s after each."""
+    touching = [word for word in ASKED if word not in ("--profile", "slurm")] + ["--touch", "--quiet", "all"]
+    records = project.folder.glob(f"results/{STUDY}/records/*/*/r*.json")
+    parts = batched(sorted(path.relative_to(project.folder).as_posix() for path in records), PART)
+    with ThreadPoolExecutor(8) as beside:
+        [*beside.map(lambda part: run(project, *touching, "--nolock", "--force", "--", *part), parts)]
+    run(project, *touching, "--forcerun", "plan_runs")
+
+
+def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def add_study(project: Project, widest: int) -> int:

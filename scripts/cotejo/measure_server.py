@@ -16,7 +16,7 @@ from cotejo.child import Ending, aside, nothing_left
 from cotejo.clients import client as client_module
 from cotejo.clients.calibration import calibrate
 from cotejo.engine import brings_engine, sweep_engine
-from cotejo.errors import CotejoError
+from cotejo.errors import CotejoError, NodeFailed
 from cotejo.files import read_json, sha256_of
 from cotejo.load import LoadLevel
 from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
@@ -100,6 +100,8 @@ class Measurement:
         if session:
             command, ending, done.left = session.command, session.child.end(), session.left
             done.nodes, others = session.others.reports, session.others.failure()
+            if others and others.reason in (NodeFailed.reason, "out-of-memory"):
+                done.failure = others  # whatever became of the server and the client then
         looks = {"before": before, "after": quiet.look(watch.expected)}
         left = [*done.left, *quiet.gpu_memory_kept(before, looks["after"])]
         failure = done.failure or others or left_behind(left) or lost_pin(watch)

@@ -6,6 +6,7 @@ remembers of each job's parameters, which `--touch` writes down as if the jobs h
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,7 @@ class Cost(NamedTuple):
 
     what: str
     wall_s: float
+    cpu_s: float
     most_s: float
     peak_mib: float
 
@@ -105,12 +107,13 @@ def add_study(project: Project, widest: int) -> int:
 def cost(what: str, project: Project, most_s: float, *arguments: str) -> tuple[Cost, str]:
     """What a command of Snakemake's costs, and what it said."""
     begun = time.monotonic()
-    said, peak_kib = run(project, *arguments)
-    return Cost(what, time.monotonic() - begun, most_s, peak_kib / 1024), said
+    said, usage = run(project, *arguments)
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Cost(what, time.monotonic() - begun, cpu_s, most_s, usage.ru_maxrss / 1024), said
 
 
-def run(project: Project, *arguments: str) -> tuple[str, int]:
-    """What Snakemake says, and the most memory that it had, in KiB; RuntimeError where it fails."""
+def run(project: Project, *arguments: str) -> tuple[str, resource.struct_rusage]:
+    """What Snakemake says, and what it used; RuntimeError where it fails."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     # To a file: a pipe that nobody reads would fill, and whoever read it couldn't wait.
@@ -122,17 +125,16 @@ def run(project: Project, *arguments: str) -> tuple[str, int]:
         text = said.read()
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}: {text[-2000:]}")
-    return text, usage.ru_maxrss
+    return text, usage
 
 
 def table(costs: Sequence[Cost]) -> str:
     """A Markdown table of what was measured, beside the bounds."""
-    lines = ["| `--profile slurm` | wall | bound | peak memory | bound | |", "|---|--:|--:|--:|--:|---|"]
+    lines = ["| `--profile slurm` | wall | CPU | bound | peak memory | bound | |", "|---|--:|--:|--:|--:|--:|---|"]
     for each in costs:
-        lines.append(
-            f"| {each.what} | {each.wall_s:.1f} s | {each.most_s:g} s | {each.peak_mib:.0f} MiB | {MOST_MIB:g} MiB "
-            f"| {'met' if each.met() else '**missed**'} |"
-        )
+        times = f"{each.wall_s:.1f} s | {each.cpu_s:.1f} s | {each.most_s:g} s"
+        memory = f"{each.peak_mib:.0f} MiB | {MOST_MIB:g} MiB"
+        lines.append(f"| {each.what} | {times} | {memory} | {'met' if each.met() else '**missed**'} |")
     return "\n".join(lines)
 
 

@@ -40,7 +40,8 @@ NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 # A process that ends with its parent, whatever that one dies of.
 MORTAL = ("setpriv", "--pdeathsig", "KILL")
 COMMANDS = ("unshare", "nsenter", "setpriv", "ip", "munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
-STARTED_S = 60
+# Nodes are up at once; one that was given up is asked again after a minute or two.
+NODES_S = 180
 
 
 def lacking() -> str:
@@ -156,10 +157,10 @@ class Cluster:
 
     def await_nodes(self) -> None:
         """Wait until every node is up and has nothing to do."""
-        deadline = time.monotonic() + STARTED_S
+        deadline = time.monotonic() + NODES_S
         while self.states() != {node.name: "idle" for node in NODES}:
             if time.monotonic() > deadline:
-                raise self.failure(f"nodes: {self.states()}, not all idle after {STARTED_S} s")
+                raise self.failure(f"nodes: {self.states()}, not all idle after {NODES_S} s")
             time.sleep(0.2)
 
     def failure(self, what: str) -> RuntimeError:

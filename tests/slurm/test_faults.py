@@ -166,7 +166,8 @@ def test_snakemake_is_killed_and_what_it_left_counts(login):
     login.finish(f"{command} --unlock")
     refused = login.type(command)
     assert refused.returncode == 1
-    assert f"an earlier Snakemake that was killed has left jobs in Slurm's queue: {hit.job} (running" in refused.stderr
+    assert "an earlier Snakemake that was killed has left jobs in Slurm's queue: " in refused.stderr
+    assert f"{hit.job} (running, rule_measure_process" in refused.stderr
     soon(lambda: not login.queued())
     before = login.measured(login.jobs())
     login.finish(f"{command} --unlock")

@@ -16,8 +16,8 @@ from cotejo import record
 from cotejo.difference import LEAST_REPEATS, difference, standing
 from cotejo.environment import merge_key
 from cotejo.errors import CotejoError
-from cotejo.summary_lines import SETTINGS as SUMMARY_SETTINGS
 from cotejo.summary import read_attempt, summarise
+from cotejo.summary_lines import SETTINGS as SUMMARY_SETTINGS
 from cotejo.verdict import SEPARATOR
 
 Row = Mapping[str, Any]

@@ -27,6 +27,8 @@ from cotejo.servers.interface import Job, Launch
 from cotejo.serving import Driving, prepared_files, serving
 from cotejo.session import server_command
 
+pytestmark = pytest.mark.beside
+
 DIGEST = "0123456789abcdef" * 4
 # What a program sees of a folder, and whether it may write there.
 LOOK = """

@@ -211,7 +211,9 @@ def test_it_answers_as_pytorch_does_and_counts_what_it_does(
         assert level.samples and {sample.get("error") for sample in level.samples} == {None}
         assert {sample["tokens_out"] for sample in level.samples} == {8}
         answered = counted["tokens_out"] / 8
-        assert answered == pytest.approx(len(level.samples), abs=30) and answered >= len(level.samples), "the warm-up"
+        assert answered == pytest.approx(len(level.samples), rel=0.3, abs=30) and answered >= len(level.samples), (
+            "the warm-up"
+        )
         assert counted["tokens_in"] / answered == pytest.approx(
             np.mean([sample["tokens_in"] for sample in level.samples]), rel=0.05
         )

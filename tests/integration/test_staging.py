@@ -10,6 +10,8 @@ from bench import Bench, await_end, pids_in
 
 from cotejo.record import read
 
+pytestmark = pytest.mark.beside
+
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:

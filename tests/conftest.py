@@ -1,5 +1,6 @@
 """Copies of the project to run Snakemake in, so that no test touches the checkout's results."""
 
+import importlib.util
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -99,3 +101,12 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def project_factory(tmp_path: Path) -> Callable[[str], Project]:
     """Makes checkouts of their own, by name."""
     return lambda name: copy_checkout(tmp_path / name)
+
+
+def performance_script(name: str) -> ModuleType:
+    """A module of tests/performance, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "performance" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

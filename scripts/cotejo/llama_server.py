@@ -1,15 +1,12 @@
 """llama.cpp's llama-server: the user's, or one that is built once for a kind of CPU into the user's cache folder."""
 
-import fcntl
 import platform
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-from cotejo.cache import cache_folder
+from cotejo.cache import alone, cache_folder
 from cotejo.errors import CotejoError
 from cotejo.files import digest, remove, replacing
 from cotejo.uv import base_python
@@ -121,7 +118,7 @@ def build(portable: bool, cuda: bool, jobs: int) -> Path:
             raise CotejoError(f"{tool}: not found. Install it (Debian, Ubuntu: apt-get install {PACKAGES[tool]})")
     work = target.parents[1].with_suffix(f"{target.parents[1].suffix}.build")
     work.mkdir(parents=True, exist_ok=True)
-    with _alone(work):
+    with alone(work.with_suffix(".lock"), f"another process builds in {work}"):
         if not target.is_file():
             print(f"building {target}: about 15 minutes of one CPU", flush=True)
             tools = _tools(work / "tools")
@@ -136,19 +133,6 @@ def build(portable: bool, cuda: bool, jobs: int) -> Path:
 
 
 PACKAGES = {"cc": "build-essential", "c++": "build-essential", "nvcc": "nvidia-cuda-toolkit"}
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Hold a build's folder: a second one waits, and finds it done. The kernel drops the lock with its holder."""
-    lock = work.with_suffix(".lock")
-    with lock.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting: another process builds in {work}", file=sys.stderr, flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _tools(folder: Path) -> dict[str, str]:

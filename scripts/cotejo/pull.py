@@ -1,17 +1,14 @@
 """Images are pulled once into a folder that checkouts share, and whose users may be several."""
 
-import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cotejo.cache import cache_folder
+from cotejo.cache import alone, cache_folder
 from cotejo.child import die_with
 from cotejo.container import REMEDY, find_program
 from cotejo.errors import CotejoError
@@ -52,7 +49,8 @@ def _pulled(reference: str, folder: Path) -> Path:
     """
     target = folder / slug(reference)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / f".{target.name}.lock"):
+    lock = _lock(target)
+    with alone(lock, f"another process pulls this image ({lock})"):
         if not target.is_dir():
             _remove_interrupted(target)
             temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=folder))
@@ -114,19 +112,13 @@ def _run(command: list[str]) -> int:
             raise
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold an image's lock: a second one waits, and finds it pulled. The kernel drops the lock with its holder."""
+def _lock(target: Path) -> Path:
+    """The file of an image's lock, which whoever may write into its folder may hold."""
+    lock = target.with_name(f".{target.name}.lock")
     with suppress(FileExistsError):
         lock.touch(exist_ok=False)
-        lock.chmod(0o666)  # whoever may write into the folder may pull
-    with lock.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting: another process pulls this image ({lock})", file=sys.stderr, flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        lock.chmod(0o666)
+    return lock
 
 
 def _remove_interrupted(target: Path) -> None:

@@ -1,23 +1,18 @@
 """The benchmark of summarise and plot, on a study small enough for a test."""
 
-import importlib.util
 from types import ModuleType
 
 import numpy as np
 import pytest
 
 from cotejo import record
-from cotejo.command import ROOT
 from cotejo.summary import read_attempt
+from tests.conftest import performance_script
 
 
 @pytest.fixture(scope="module")
 def analysis_cost() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("analysis_cost", ROOT / "tests" / "performance" / "analysis_cost.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return performance_script("analysis_cost")
 
 
 def test_its_records_are_whole_and_each_has_all_its_samples(analysis_cost, tmp_path):

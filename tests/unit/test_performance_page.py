@@ -1,20 +1,16 @@
 """The table of docs/performance.md on known numbers."""
 
-import importlib.util
 from types import ModuleType
 
 import pytest
 
 from cotejo.command import ROOT
+from tests.conftest import performance_script
 
 
 @pytest.fixture(scope="module")
 def page() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("page", ROOT / "tests" / "performance" / "page.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return performance_script("page")
 
 
 def test_a_row_tells_medians_ratios_and_whether_the_target_is_met(page):

@@ -1,20 +1,15 @@
 """The benchmark of planning, on a study small enough for a test."""
 
-import importlib.util
 from types import ModuleType
 
 import pytest
 
-from cotejo.command import ROOT
+from tests.conftest import performance_script
 
 
 @pytest.fixture(scope="module")
 def planning_cost() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("planning_cost", ROOT / "tests" / "performance" / "planning_cost.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return performance_script("planning_cost")
 
 
 def test_planning_is_run_before_and_after_and_held_to_its_bounds(planning_cost):

@@ -10,6 +10,7 @@ configfile: "config/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/slurm.smk"
+include: "rules/drawing.smk"
 include: "rules/datasets.smk"
 include: "rules/models.smk"
 include: "rules/exports.smk"

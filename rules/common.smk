@@ -1,6 +1,5 @@
 """What the rules share: the studies, and from a path's wildcards back to the run it belongs to."""
 
-import csv
 import gc
 import json
 import re
@@ -14,11 +13,8 @@ from cotejo.code import ast_digest
 from cotejo.command import find_tools
 from cotejo.datasets.entries import check_source
 from cotejo.errors import CotejoError
-from cotejo.figures import FIGURES
-from cotejo.figures import figure as kind_of
 from cotejo.files import digest, sha256_of
 from cotejo.images import image_file, is_reference, refuse_missing_image, slug
-from cotejo.labels import machine_label
 from cotejo.order import drawn
 from cotejo.output_cache import check_linked
 from cotejo.places import client_stack, dataset_folder, export_folder, model_folder, server_stack
@@ -28,6 +24,10 @@ from cotejo.stacks import lock_files
 from cotejo.sheet import sheet_text
 from cotejo.study import check_machine, load_config, load_study
 from cotejo.systems import check_place, load_system, selected
+
+# Planning thousands of jobs makes millions of objects that live on: to look through them for garbage, as often as Python
+# does by default, is a sixth of its time.
+gc.set_threshold(100_000, 50, 50)
 
 RECORD = "results/{results}/records/{system}/{run}/r{repeat}.json"
 SAMPLES = "results/{results}/records/{system}/{run}/r{repeat}.samples.csv"
@@ -43,11 +43,6 @@ def wanted_records(study, runs):
         for run in runs
         for repeat in range(1, run["repeats"] + 1)
     ]
-
-
-# Planning thousands of jobs makes millions of objects that live on: to look through them for garbage, as often as Python
-# does by default, is a sixth of its time.
-gc.set_threshold(100_000, 50, 50)
 
 
 def stop(error):
@@ -80,17 +75,6 @@ RANKS = {key: rank for rank, key in enumerate(drawn({(results, run) for results,
 # Records of other systems are there or they aren't: nothing here can make one.
 OF_SELECTED = "|".join(map(re.escape, SELECTED))
 
-
-# What all kinds of figure share; each kind is a file of its own.
-DRAWING = [
-    "scripts/plot_figure.py",
-    "scripts/cotejo/labels.py",
-    *sorted(
-        path.as_posix()
-        for path in Path("scripts/cotejo/figures").glob("*.py")
-        if path.stem not in (*FIGURES, "__init__", "comparison", "entries")
-    ),
-]
 
 # What turns records into rows and judges them, wherever that is done.
 JUDGING = [
@@ -185,25 +169,6 @@ def imports_of(study):
     return json.dumps({name: folder.as_posix() for name, folder in study.imports.items()})
 
 
-# What a figure is written as: what config.yaml asks for, and always .svg, which the report shows.
-FIGURE_FORMATS = list(dict.fromkeys(["svg", *config["figures"]["formats"]]))
-
-
-def figure_of(wildcards):
-    """The study's entry for a figure."""
-    return next(entry for entry in study_of(wildcards).figures if entry["name"] == wildcards.figure)
-
-
-def figures_of(*results):
-    """The files of all figures of the given studies."""
-    return [
-        f"results/{name}/figures/{entry['name']}.{ending}"
-        for name in results
-        for entry in STUDIES[name].figures
-        for ending in FIGURE_FORMATS
-    ]
-
-
 def published_of(study):
     """The file of published rows that a study names, from the checkout on; empty where it names none."""
     return f"config/published/{study.published.name}" if study.published else ""
@@ -212,40 +177,6 @@ def published_of(study):
 def comparisons_of(*results):
     """The tables that set what was measured beside what was published, of those given studies that name it."""
     return [f"results/{name}/comparison.csv" for name in results if STUDIES[name].published]
-
-
-def machines_of(published):
-    """What figures call the systems of a file of published rows, by their ids, as JSON."""
-    with Path(published).open(newline="", encoding="utf-8") as stream:
-        systems = dict.fromkeys(row["system"] for row in csv.DictReader(stream))
-    paths = {system: Path("config/systems", f"{system}.yaml") for system in systems}
-    return json.dumps(
-        {system: machine_label(load_yaml(path, "system")) for system, path in paths.items() if path.exists()}
-    )
-
-
-def drawn_beside(entry, study, results=""):
-    """What a figure draws beside the summary, by its kind's INPUTS: only what was published unless results are given."""
-    places = {"published": published_of(study), "logs": "config/published"}
-    if results:
-        tables = {name: f"{results}/{name}.csv" for name in ("distributions", "cost")}
-        places |= {"records": results, **tables}
-    return {name: places[name] for name in getattr(kind_of(entry["kind"]), "INPUTS", ()) if places.get(name)}
-
-
-def figure_flags(entry, study, results=""):
-    """The flags that tell plot_figure what a figure draws beside the summary."""
-    beside = drawn_beside(entry, study, results)
-    flags = [part for name, place in beside.items() for part in (f"--{name}", place)]
-    return [*flags, "--machines", machines_of(beside["published"])] if "published" in beside else flags
-
-
-def figure_files(entry, study, results=""):
-    """The files that a figure follows because it draws them; it follows telemetry through the summary."""
-    beside = drawn_beside(entry, study, results)
-    logs = [f"{beside['logs']}/{log['file']}" for log in entry.get("logs", [])] if "logs" in beside else []
-    code = ["scripts/cotejo/cost_pairs.py"] if "cost" in beside else []  # cost.csv itself follows the rest
-    return logs + code + [place for name, place in beside.items() if place.endswith(".csv")]
 
 
 def exporting_code(form):

@@ -142,7 +142,7 @@ class Login:
 
     def left_on(self, node: str) -> list[str]:
         """What runs on a node beside its daemons, what has ended and isn't reaped left out."""
-        said = self.cluster.run(node, ["ps", "-e", "--no-headers", "-o", "stat=,args="], check=True).stdout
+        said = self.cluster.run(node, ["ps", "-eww", "--no-headers", "-o", "stat=,args="], check=True).stdout
         rows = [line.split(maxsplit=1) for line in said.splitlines()]
         return [args for state, args in rows if not state.startswith("Z") and not re.search(DAEMONS, args)]
 

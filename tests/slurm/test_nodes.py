@@ -113,5 +113,5 @@ def test_nothing_is_left_on_any_node_when_the_job_is_cancelled(pair):
 
 
 def pids(login: Login, node: str, word: str) -> list[str]:
-    said = login.cluster.run(node, ["ps", "-e", "--no-headers", "-o", "pid=,args="], check=True).stdout
+    said = login.cluster.run(node, ["ps", "-eww", "--no-headers", "-o", "pid=,args="], check=True).stdout
     return [line.split()[0] for line in said.splitlines() if word in line and "python" in line.split()[1]]

@@ -40,6 +40,7 @@ rule all:
         [path for study in STUDIES.values() for path in wanted_records(study, study.runs)],
         figures_of(*STUDIES),
         comparisons_of(*STUDIES),
+        event_files_of(*STUDIES),
         expand(
             "results/{results}/{page}",
             results=STUDIES,

@@ -1,9 +1,10 @@
-"""From records to tables. Light enough for a login node: drawing again must never queue a job."""
+"""From records to tables, and to event files. Light enough for a login node: drawing again must never queue a job."""
 
 
 localrules:
     summarise,
     compare_published,
+    write_tensorboard,
 
 
 rule summarise:
@@ -67,3 +68,23 @@ rule compare_published:
         " --systems config/systems"
         " --tolerance-percent {params.tolerance} --overlay={params.overlay:q}"
         " --output {output.comparison:q} > {log:q} 2>&1"
+
+
+rule write_tensorboard:
+    """Write what trainings did, step by step, as TensorBoard reads it: from their records, after all was measured."""
+    input:
+        sheet="results/{results}/runs.csv",
+        records=lambda wildcards: records_of(study_of(wildcards).results),
+        code=["scripts/write_tensorboard.py", "scripts/cotejo/event_files.py"],
+    output:
+        events=directory("results/{results}/tensorboard"),
+    log:
+        "logs/write_tensorboard/{results}.log",
+    wildcard_constraints:
+        results="|".join(map(re.escape, (name for name in STUDIES if trains(STUDIES[name])))) or "(?!)",
+    params:
+        sheet=lambda wildcards: digest(study_of(wildcards).lines),
+        records=lambda wildcards: names_of_records(study_of(wildcards).results),
+    shell:
+        "python scripts/write_tensorboard.py --sheet {input.sheet:q} --results results/{wildcards.results}"
+        " --output {output.events:q} > {log:q} 2>&1"

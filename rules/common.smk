@@ -17,12 +17,14 @@ from cotejo.files import digest, sha256_of
 from cotejo.images import image_file, is_reference, refuse_missing_image, slug
 from cotejo.order import drawn
 from cotejo.output_cache import check_linked
-from cotejo.places import client_stack, dataset_folder, export_folder, model_folder, server_stack
+from cotejo.places import client_stack, dataset_folder, export_folder, export_stack, model_folder
+from cotejo.places import server_stack, worker_stack
+from cotejo.preflight import check_machine
 from cotejo.record import folder_name, of_runs
 from cotejo.schema import load_yaml
 from cotejo.stacks import lock_files
 from cotejo.sheet import sheet_text
-from cotejo.study import check_machine, load_config, load_study
+from cotejo.study import load_config, load_study
 from cotejo.systems import check_place, load_system, selected
 
 # Planning thousands of jobs makes millions of objects that live on: to look through them for garbage, as often as Python
@@ -179,6 +181,16 @@ def comparisons_of(*results):
     return [f"results/{name}/comparison.csv" for name in results if STUDIES[name].published]
 
 
+def trains(study):
+    """Whether anything of a study is a training, of which TensorBoard can show the steps."""
+    return any(line["task"] == "fine-tuning" for line in study.lines)
+
+
+def event_files_of(*results):
+    """The folders of TensorBoard's event files, of those given studies that train something."""
+    return [f"results/{name}/tensorboard" for name in results if trains(STUDIES[name])]
+
+
 def exporting_code(form):
     """A function of wildcards: the digest of the code that makes a model's export of this format."""
     return lambda wildcards: code_digest(form, MODELS[wildcards.model]["architecture"])
@@ -197,7 +209,7 @@ def artefacts(run):
 
 
 def stacks_of(run, *of):
-    """The stamps of what a run's server, or client, or both run under: an environment that is made, or an image."""
+    """The stamps of what a run's server, or client, or own processes run under: an environment made, or an image."""
     stamps = [stack_of(run, config["environments"]).stamp for stack_of in of]
     return [stamp for stamp in stamps if stamp]
 
@@ -211,14 +223,17 @@ def served_inputs(*of):
 def check_measurable(results, system, run):
     """Stop unless a run can be measured: what only measuring needs, and drawing records from elsewhere doesn't."""
     study, run = STUDIES[results], RUNS[results, system, run]
+    # A dry-run doesn't know where it would run, and a job on a node is there already.
+    known = workflow.is_main_process and not workflow.dryrun
+    on_nodes = "slurm" in machine(system) and (workflow.non_local_exec or not known)
     try:
-        # A dry-run doesn't know where it would run, and a job on a node is there already.
-        if workflow.is_main_process and not workflow.dryrun:
-            check_place(run["system"], machine(run["system"]), SELECTED, workflow.non_local_exec)
-        check_machine(study, run, machine(run["system"]))
+        if known:
+            check_place(system, machine(system), SELECTED, workflow.non_local_exec)
+        check_machine(study, run, machine(system), on_nodes, None if on_nodes and not known else config["environments"])
         image = "server" in run and server_stack(run, config["environments"]).image
         if image:
             refuse_missing_image(image, config["environments"])
+        worker_stack(run, config["environments"])
         for folder in (model_folder(run), *([export_folder(run)] if run["format"] else [])):
             check_linked(Path(folder))
         if not Path(dataset_folder(run)).exists():
@@ -234,7 +249,7 @@ def measured_inputs(wildcards):
     check_measurable(wildcards.results, wildcards.system, wildcards.run)
     run = run_of(wildcards)
     if "server" not in run:
-        return artefacts(run)
+        return [*artefacts(run), *stacks_of(run, worker_stack)]
     folder = SERVER.format(**dict(wildcards.items()))
     launched = [f"{folder}/prepared", f"{folder}/launch.json"]
     return [*artefacts(run), *launched, *stacks_of(run, server_stack, client_stack)]

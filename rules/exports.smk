@@ -37,6 +37,12 @@ elif workflow.enable_cache:
             "exit 1"
 
 
+def stack_of_export(form):
+    """The stamp of what a format is exported and computed under; none where that is Cotejo's own environment."""
+    stamp = export_stack(form, config["environments"]).stamp
+    return [stamp] if stamp else []
+
+
 rule export_openvino:
     """Export to OpenVINO's intermediate representation, each architecture by the exporter that its users take."""
     input:
@@ -141,21 +147,57 @@ rule export_gguf:
         " --output {output.export:q} > {log:q} 2>&1"
 
 
+rule export_tensorrt:
+    """Build TensorRT's engine from the ONNX export, on the machine that it is for, as it is of use on no other.
+
+    So each system has its own, and none of them is shared by the cache between checkouts.
+    """
+    input:
+        stack_of_export("tensorrt"),
+        model=MODEL,
+        onnx="resources/exports/{model}/{weights}-{scale}/onnx-{precision}",
+    output:
+        export=directory("resources/exports/{model}/{weights}-{scale}/tensorrt-{precision}-on-{system}"),
+    log:
+        "logs/export_tensorrt/{model}-{weights}-{scale}-{precision}-{system}.log",
+    wildcard_constraints:
+        system=OF_SELECTED,
+    priority: PREPARE
+    retries: 1
+    # All of them: kernels are chosen by the time they take.
+    threads: workflow.cores
+    resources:
+        **asked_of_slurm(ON_GPUS, lambda wildcards: wildcards.system),
+    params:
+        python=str(export_stack("tensorrt", config["environments"]).python),
+        code=exporting_code("tensorrt"),
+        lock=sha256_of(Path("envs/tensorrt.txt")),
+    shell:
+        "{params.python:q} scripts/export_tensorrt.py --model-folder {input.model:q} --source-folder {input.onnx:q}"
+        " --precision {wildcards.precision} --output {output.export:q} > {log:q} 2>&1"
+
+
 rule check_export:
     """Compare an export with PyTorch, and its constants with the precision it claims: who fails gets no speed."""
     input:
+        lambda wildcards: stack_of_export(wildcards.format),
         model=MODEL,
-        export="resources/exports/{model}/{weights}-{scale}/{format}-{precision}",
+        export="resources/exports/{model}/{weights}-{scale}/{format}-{precision}{on}",
     output:
-        parity="resources/exports/{model}/{weights}-{scale}/{format}-{precision}.parity.json",
+        parity="resources/exports/{model}/{weights}-{scale}/{format}-{precision}{on}.parity.json",
     log:
-        "logs/check_export/{model}-{weights}-{scale}-{format}-{precision}.log",
+        "logs/check_export/{model}-{weights}-{scale}-{format}-{precision}{on}.log",
     wildcard_constraints:
         format="|".join(EXPORTERS),
+        # Of exports that are for one system's machines: "-on-" and its name.
+        on=f"(-on-({OF_SELECTED}))?",
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     resources:
-        **PREPARING,
+        **asked_of_slurm(
+            {"": PREPARING, **{f"-on-{system}": asked for system, asked in ON_GPUS.items()}},
+            lambda wildcards: wildcards.on,
+        ),
     params:
         bound=lambda wildcards: config["parity"][wildcards.precision],
     shell:

@@ -1,31 +1,44 @@
 """What jobs ask of Slurm, and what is looked at before any of them is submitted. Without Slurm none of it counts."""
 
+from cotejo.exports import of_machine
 from cotejo.output_cache import check_told
 from cotejo.slurm import RESOURCES, measuring_resources, preparing_resources, refuse_queued, remember_job_age
 
+# Hours are what TensorRT may take for a large model whose kernels it has never timed.
+ENGINE_JOB = {"device": "cuda", "accelerators": 1, "timeout_s": 3 * 3600}
 
-def asked_of_slurm():
-    """The resources of jobs that measure: as they are where all runs have the same, else as functions of wildcards.
 
-    For thousands of jobs functions are dear: Snakemake asks each several times, and looks every time at what it takes.
+def asked_of_slurm(asked, key_of):
+    """The resources of jobs: as they are where all have the same, else as functions of wildcards.
+
+    `asked` has those of each job by the key that `key_of` finds in its wildcards. For thousands of jobs functions are
+    dear: Snakemake asks each several times, and looks every time at what it takes.
     """
-    asked = {key: measuring_resources(machine(run["system"]), run) for key, run in RUNS.items()}
     found = {}
     for resource in RESOURCES:
         values = {key: resources.get(resource) for key, resources in asked.items()}
         several = len(set(values.values())) > 1
-        found[resource] = by_run(values) if several else next(iter(values.values()), None)
+        found[resource] = by_key(values, key_of) if several else next(iter(values.values()), None)
     return {resource: value for resource, value in found.items() if value is not None}
 
 
-def by_run(values):
-    """A function of wildcards: that of these values which belongs to the run."""
-    return lambda wildcards: values[wildcards.results, wildcards.system, wildcards.run]
+def by_key(values, key_of):
+    """A function of wildcards: that of these values which belongs to the job."""
+    return lambda wildcards: values[key_of(wildcards)]
 
 
-# What rules ask of Slurm.
-MEASURING = asked_of_slurm()
+# What rules ask of Slurm: to measure; to prepare; to prepare what is for one GPU of a system, which is made and checked
+# where it will be measured.
+MEASURING = asked_of_slurm(
+    {key: measuring_resources(machine(run["system"]), run) for key, run in RUNS.items()},
+    lambda wildcards: (wildcards.results, wildcards.system, wildcards.run),
+)
 PREPARING = preparing_resources(next((file for file in map(machine, SELECTED) if "slurm" in file), {}))
+ON_GPUS = {
+    run["system"]: measuring_resources(machine(run["system"]), ENGINE_JOB)
+    for run in RUNS.values()
+    if run["format"] and of_machine(run["format"])
+}
 
 
 onstart:

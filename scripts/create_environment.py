@@ -21,7 +21,7 @@ from typing import Any
 from cotejo.command import ROOT, run
 from cotejo.errors import CotejoError
 from cotejo.files import digest, read_json, replacing, sha256_of, write_json
-from cotejo.repairs import repair, repair_files
+from cotejo.repairs import fit, repair, repair_files
 from cotejo.stacks import STAMP
 from cotejo.torch_build import WHEEL, TorchBuild, choose, find_links, wheel_of
 from cotejo.uv import base_python, find_uv, uv_environment
@@ -48,6 +48,7 @@ def create(name: str, prefix: Path, environment: Mapping[str, str]) -> None:
     if stamp.get("identity") == wanted and stamp.get("torch") == asked and (prefix / "bin" / "python").exists():
         if not from_lock.items() <= stamp.items():
             write_json(prefix / STAMP, stamp | from_lock)
+        fit(lock.stem, prefix)
         return
     build = choose(pins["torch"], environment, stamp.get("torch")) if "torch" in pins else None
     print(f"creating {prefix} from {lock.relative_to(ROOT)}: some minutes the first time", flush=True)
@@ -59,6 +60,7 @@ def create(name: str, prefix: Path, environment: Mapping[str, str]) -> None:
             raise CotejoError(failure(command, prefix, build))
     mend_torchvision(prefix)
     repair(lock.stem, prefix)
+    fit(lock.stem, prefix)
     write_json(prefix / STAMP, {"identity": wanted, "torch": build.backend if build is not None else None, **from_lock})
 
 

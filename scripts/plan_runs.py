@@ -1,15 +1,18 @@
-"""Write a study's sheet, one row for each run, or show sheets that were written."""
+"""Write a study's sheet, one row for each run, or show sheets that were written, or print one run's settings."""
 
 import argparse
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 from cotejo.command import run
+from cotejo.errors import CotejoError
 from cotejo.files import replacing
 from cotejo.load import levels_of
 from cotejo.sheet import sheet_text
 from cotejo.stand_in import phrases, why_not
-from cotejo.study import load_study
+from cotejo.study import Study, load_study
 from cotejo.tasks import task
 
 SHOWN = ("rank", "id", "digest", "repeats", "warmup_s", "duration_s")
@@ -48,6 +51,17 @@ def least_s(row: dict[str, str]) -> float:
     return level_s * (len(levels_of(row)) if row.get("server") else len(task(row["task"]).LEVELS))
 
 
+def settings(study: Study, name: str) -> dict[str, Any]:
+    """A run as the commands that measure one are told it (`--run`), by its id, or by its block's name where that has
+    only one run. CotejoError where there is none, or more.
+    """
+    found = [line for line in study.runs if name in (line["id"], line["name"])]
+    if len(found) != 1:
+        several = "has several runs" if found else "no such run"
+        raise CotejoError(f"--run: {name}: {several}. One of {', '.join(each['id'] for each in found or study.runs)}")
+    return {key: value for key, value in found[0].items() if key != "repeats"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--show", type=Path, nargs="+", help="print these sheets and do nothing else")
@@ -57,14 +71,18 @@ def main() -> None:
         "--systems", nargs="+", default=["local"], help="the names of files in config/systems/ (default: local)"
     )
     parser.add_argument("--output", type=Path, help="the sheet to write, runs.csv")
+    parser.add_argument("--run", help="print the settings of this run, by its id or its block's name, as JSON")
     arguments = parser.parse_args()
     if arguments.show:
         for path in arguments.show:
             show_sheet(path)
         return
-    if not arguments.study or not arguments.output:
-        parser.error("give --study and --output, or --show")
+    if not arguments.study or not (arguments.output or arguments.run):
+        parser.error("give --study and --output or --run, or --show")
     study = load_study(arguments.study, arguments.overlay, arguments.systems)
+    if arguments.run:
+        print(json.dumps(settings(study, arguments.run)))
+        return
     with replacing(arguments.output) as temporary:
         temporary.write_text(sheet_text(study), encoding="utf-8")
 

@@ -65,7 +65,7 @@ def culprits(record: dict[str, Any]) -> Iterator[Path]:
         if reason == "corrupt-export":
             yield from with_cache_entry(Path(record["model"]["folder"]), MODEL)
         return
-    remade = reason == "corrupt-export" or export["status"] == "failed"
+    remade = reason in ("corrupt-export", "foreign-engine") or export["status"] == "failed"
     if remade:
         yield from with_cache_entry(Path(export["folder"]), EXPORT)
     if remade or reason in ("parity", "constants"):

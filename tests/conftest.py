@@ -7,14 +7,35 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from cotejo.command import ROOT
 from cotejo.study import load_study
+
+
+@cache
+def _forks() -> "subprocess.Popen[str]":
+    """A process that becomes Snakemake as often as it is asked to; it ends with the tests, whose end of the pipe it
+    reads from.
+    """
+    command = [sys.executable, str(ROOT / "tests" / "snakemake_forks.py")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def forked(asked: dict[str, Any]) -> int:
+    """The exit status of Snakemake, run as snakemake_forks.py is asked to."""
+    forks = _forks()
+    assert forks.stdin and forks.stdout
+    forks.stdin.write(f"{json.dumps(asked)}\n")
+    forks.stdin.flush()
+    return int(forks.stdout.readline())
 
 
 class Project:
@@ -25,9 +46,14 @@ class Project:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the checkout; its output is captured."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120)
+        with tempfile.TemporaryDirectory() as folder:
+            output, errors = (Path(folder) / name for name in ("output", "errors"))
+            asked = {"arguments": ["--cores", "2", *arguments], "cwd": str(self.folder), "environment": environment,
+                     "output": str(output), "errors": str(errors), "timeout_s": 120}  # fmt: skip
+            status = forked(asked)
+            said = [path.read_text() for path in (output, errors)]
+        return subprocess.CompletedProcess(asked["arguments"], status, *said)
 
     def jobs(self, *arguments: str) -> dict[str, int]:
         """How many jobs of each rule Snakemake would run, targets left out; empty where there is nothing to be done."""
@@ -62,6 +88,8 @@ class Project:
         files += [results / "comparison.csv"] if loaded.published else []
         files += [results / "figures" / f"{entry['name']}.{end}" for entry in loaded.figures for end in ("svg", "png")]
         files.append(results / "report.html")
+        if any(line["task"] == "fine-tuning" for line in loaded.lines):
+            files.append(results / "tensorboard" / ".snakemake_timestamp")
         for age, path in enumerate(files):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps({}))

@@ -44,6 +44,11 @@ def add_stage(parser: argparse.ArgumentParser) -> None:
 def add_server(parser: argparse.ArgumentParser) -> None:
     """The flags that say by what a run is served."""
     parser.add_argument("--prepared", required=True, type=Path, help="the folder that prepare_server fills")
+    add_config(parser)
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The flag that says under whose interpreters a run's programs run, or an export's."""
     parser.add_argument(
         "--config", type=Path, default=CONFIG, help="its `environments` may replace a stack by the user's (%(default)s)"
     )

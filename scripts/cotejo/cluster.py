@@ -11,14 +11,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cotejo import nodes, ports
+from cotejo import accelerators, nodes, ports
 from cotejo.affinity import process_tree
 from cotejo.allocation import allocated
 from cotejo.artefact import Failure
 from cotejo.errors import MeasuringError, NodeFailed
 from cotejo.nodes import Follow, Followers
 from cotejo.ownership import part_of
-from cotejo.servers.interface import Cluster, Job, Launch
+from cotejo.servers.interface import HOST, Cluster, Job, Launch
 
 # A socket's path must be shorter than 108 bytes, and Ray's own part of it is 63.
 FOLDERS = Path("/tmp")
@@ -74,14 +74,12 @@ class Joined:
             raise MeasuringError("; ".join(found))
 
     def exposed(self) -> list[str]:
-        """Where what was started listens but on the loopback and its node's one address, on all nodes; NodeFailed where
-        one doesn't tell.
+        """Where what was started listens but on the loopback and, in a cluster, its node's one address, on all nodes;
+        NodeFailed where one doesn't tell.
         """
-        if self.cluster is None:
-            return []
         # Slurm's srun listens to the followers on every address, and asks them for Slurm's own credentials.
         ours = [process for process in process_tree(os.getpid()) if part_of(process) != "step"]
-        here = ports.exposed(ours, self.cluster.address)
+        here = ports.exposed(ours, self.cluster.address if self.cluster else HOST)
         return [*here, *(self.followers.exposed() if self.followers else [])]
 
     def look(self) -> None:
@@ -147,7 +145,7 @@ def _follow(job: Job, cluster: Cluster, launch: Launch, log: Path, command_of: C
     assert cluster.token
     secret = {name: value for name, value in environment.items() if value == cluster.token}
     # The node's own GPUs, which only it knows; by this name or, into a container, by one that ends so.
-    own = {name: "{devices}" for name in environment if name.endswith("CUDA_VISIBLE_DEVICES")}
+    own = {name: "{devices}" for name in environment if name.endswith(accelerators.variables())}
     return Follow(
         run=job.run,
         command=command,

@@ -18,7 +18,7 @@ AFTERWARDS = ("cotejo/tasks/latency.py", "cotejo/stats.py")
 # A package that imports one of its modules by a run's choice, and the run's key that names it.
 REGISTRIES = {
     "backends": "backend", "tasks": "task", "models": "architecture",
-    "servers": "server", "clients": "client", "apis": "api",
+    "servers": "server", "clients": "client", "apis": "api", "accelerators": "device",
 }  # fmt: skip
 # Those whose modules start programs, some of which are Cotejo's own and lie beside them: own.py, own_process.py.
 STARTING = ("servers", "clients")

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from cotejo import accelerators
 from cotejo.code import SCRIPTS
 from cotejo.command import OFFLINE
 from cotejo.errors import CotejoError
@@ -24,7 +25,7 @@ REMEDY = (
 )
 
 # Of this process's environment a server inside gets these and what Cotejo sets: the rest tells of this machine.
-HANDED_ON = ("CUDA_VISIBLE_DEVICES", *OFFLINE)
+HANDED_ON = (*accelerators.variables(), *OFFLINE)
 LOCALE = {"LANG": "C.UTF-8"}  # Apptainer's own choice is C
 # Of Apptainer's own variables, those that say where it keeps its files: no others may change what is measured.
 OWN_FOLDERS = ("CACHEDIR", "TMPDIR", "CONFIGDIR")
@@ -61,7 +62,8 @@ def in_image(program: str, file: Path, launch: Launch, job: Job) -> list[str]:
 
     Flags: https://apptainer.org/docs/user/main/cli/apptainer_exec.html
     """
-    gpus = ["--nv"] if job.run["device"] == "cuda" else []
+    maker = accelerators.maker(job.run["device"])
+    gpus = maker.IN_CONTAINER if maker else ()
     inside = ["--cleanenv", "--no-mount", "cwd", "--home", str(job.scratch), "--pwd", str(job.scratch)]
     bound = [part for bind in binds(job, launch) for part in ("--bind", bind)]
     return [program, "exec", *gpus, *inside, *bound, str(file), *launch.command]

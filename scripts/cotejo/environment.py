@@ -10,21 +10,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, cgroup, nvml
+from cotejo import accelerators, affinity, cgroup
 from cotejo.affinity import Topology
 from cotejo.command import ROOT
 from cotejo.files import sha256_of
+from cotejo.stacks import lock_sha256
 
 # What decides how a measurement comes out; a study or a document changed beside it does not.
 CODE = ("Snakefile", "rules", "scripts", "envs")
 
-# NVML's numbers of who may compute on a GPU.
-COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
-
 
 def facts(root: Path = ROOT) -> dict[str, Any]:
     """The machine, its GPUs and the software, as the record's `environment` has them."""
-    return {"machine": machine_facts(), "gpus": gpu_facts(), "software": software_facts(root)}
+    return {"machine": machine_facts(), "gpus": accelerators.facts(), "software": software_facts(root)}
 
 
 def machine_facts(sys: Path = Path("/sys"), proc: Path = Path("/proc")) -> dict[str, Any]:
@@ -140,51 +138,6 @@ def _virtualisation(cpuinfo: dict[str, str], sys: Path) -> str:
     return ", ".join(layers) or "none"
 
 
-def gpu_facts() -> list[dict[str, Any]]:
-    """The NVIDIA GPUs, by their driver's own library; none without a driver, and None for what a GPU does not tell."""
-    return nvml.of_each(_gpu)
-
-
-def _gpu(handle: Any) -> dict[str, Any]:
-    ask = nvml.ask
-    sm, memory = nvml.SM_CLOCK, nvml.MEMORY_CLOCK
-    total = ask("nvmlDeviceGetMemoryInfo", handle)
-    cuda = ask("nvmlSystemGetCudaDriverVersion")
-    ecc, mig = ask("nvmlDeviceGetEccMode", handle), ask("nvmlDeviceGetMigMode", handle)
-    return {
-        "name": ask("nvmlDeviceGetName", handle),
-        "uuid": ask("nvmlDeviceGetUUID", handle),
-        "driver": ask("nvmlSystemGetDriverVersion"),
-        "cuda": cuda and f"{cuda // 1000}.{cuda % 1000 // 10}",
-        "vbios": ask("nvmlDeviceGetVbiosVersion", handle),
-        "memory_mib": total and total.total >> 20,
-        "ecc": None if ecc is None else bool(ecc[0]),
-        "sm_clock_mhz": ask("nvmlDeviceGetClockInfo", handle, sm),
-        "sm_clock_max_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, sm),
-        "sm_clock_application_mhz": ask("nvmlDeviceGetApplicationsClock", handle, sm),
-        "memory_clock_mhz": ask("nvmlDeviceGetClockInfo", handle, memory),
-        "memory_clock_max_mhz": ask("nvmlDeviceGetMaxClockInfo", handle, memory),
-        "memory_clock_application_mhz": ask("nvmlDeviceGetApplicationsClock", handle, memory),
-        "power_limit_w": _watts(ask("nvmlDeviceGetEnforcedPowerLimit", handle)),
-        "power_limit_default_w": _watts(ask("nvmlDeviceGetPowerManagementDefaultLimit", handle)),
-        "pcie_generation": ask("nvmlDeviceGetCurrPcieLinkGeneration", handle),
-        "pcie_generation_max": ask("nvmlDeviceGetMaxPcieLinkGeneration", handle),
-        "pcie_width": ask("nvmlDeviceGetCurrPcieLinkWidth", handle),
-        "pcie_width_max": ask("nvmlDeviceGetMaxPcieLinkWidth", handle),
-        "compute_mode": COMPUTE_MODES.get(ask("nvmlDeviceGetComputeMode", handle)),
-        "persistence": _yes(ask("nvmlDeviceGetPersistenceMode", handle)),
-        "mig": None if mig is None else bool(mig[0]),
-    }
-
-
-def _watts(milliwatts: int | None) -> float | None:
-    return None if milliwatts is None else milliwatts / 1000
-
-
-def _yes(mode: int | None) -> bool | None:
-    return None if mode is None else bool(mode)
-
-
 def software_facts(root: Path = ROOT) -> dict[str, Any]:
     """Python and the C library, the lock file that the environment was made from, and what it really holds now."""
     lock = root / "envs" / "main.txt"
@@ -194,6 +147,14 @@ def software_facts(root: Path = ROOT) -> dict[str, Any]:
         "lock_digest": sha256_of(lock) if lock.is_file() else None,
         "installed_digest": _installed_digest({Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}),
     }
+
+
+def stack_facts(name: str, python: Path) -> dict[str, Any]:
+    """A stack that a run's processes are under: the lock file that it was made from, None where it is the user's own,
+    and what it really holds now.
+    """
+    folders = python.absolute().parent.parent.glob("lib*/python*/site-packages")
+    return {"name": name, "lock_sha256": lock_sha256(python), "installed_digest": _installed_digest(folders)}
 
 
 def _installed_digest(folders: Iterable[Path]) -> str:
@@ -230,10 +191,11 @@ def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
         # A server's programs are not in the lock file; a run in process has no such key.
         **({"server": {key: server[key] for key in ("version", "environment", "image")}} if server else {}),
         **_stack_locks(record),
+        **({"stack": record["stack"]} if "stack" in record else {}),
         **_other_nodes(record),
         "system": record["system"],
         "cpu": environment["machine"]["cpu"],
-        "gpus": _each(gpu["name"] for gpu in environment["gpus"]),
+        "gpus": _gpu_names(environment["gpus"], record["affinity"].get("gpus")),
         "driver": _each(gpu["driver"] for gpu in environment["gpus"]),
         "lock": environment["software"]["lock_digest"],
         "model": record["model"]["digest"],
@@ -247,12 +209,17 @@ def _other_nodes(record: Mapping[str, Any]) -> dict[str, Any]:
     each = [
         {
             "cpu": node["machine"] and node["machine"]["cpu"],
-            "gpus": _each(gpu["name"] for gpu in node["gpus"]),
+            "gpus": _gpu_names(node["gpus"], node.get("gpus_shown")),
             "driver": _each(gpu["driver"] for gpu in node["gpus"]),
         }
         for node in record.get("nodes", [])
     ]
     return {"nodes": sorted(each, key=str)} if each else {}
+
+
+def _gpu_names(there: Iterable[Mapping[str, Any]], shown: Iterable[Mapping[str, Any]] | None) -> list[str]:
+    """What kinds of GPU a run's processes were shown; those of the machine where nobody told."""
+    return _each(gpu["name"] for gpu in (there if shown is None else shown))
 
 
 def _stack_locks(record: Mapping[str, Any]) -> dict[str, str]:

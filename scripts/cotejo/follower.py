@@ -13,12 +13,13 @@ import select
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, command, environment, lock, ports, quiet
+from cotejo import accelerators, affinity, command, environment, lock, ports, quiet
+from cotejo.accelerators import ACCELERATORS, Accelerator
 from cotejo.affinity import Watch, process_tree
 from cotejo.artefact import Failure
 from cotejo.child import Child, Ending, aside, nothing_left, started, supervise
@@ -27,7 +28,7 @@ from cotejo.files import read_json, write_json
 from cotejo.interfaces import address_of, address_towards, interface_of
 from cotejo.nodes import EXPOSED, READY, RELEASE, log_of
 from cotejo.repeat import end_leftovers, lost_pin, pinned_cpus
-from cotejo.session import devices, stack_environment
+from cotejo.session import stack_environment
 from cotejo.telemetry.beside import sampling
 from cotejo.telemetry.table import read_table
 from cotejo.telling import telling_line
@@ -71,6 +72,7 @@ def follow(spec: Spec, node: str) -> dict[str, Any]:
     failure = end_leftovers()
     if failure:
         return report | _seen(watch, [], None) | _failed(failure)
+    shown = accelerators.shown(spec["run"]).gpus
     before = quiet.look(cpus)
     pin = affinity.pin_command(cpus)
     line = [filled(word, words) for word in spec["command"]]
@@ -87,12 +89,14 @@ def follow(spec: Spec, node: str) -> dict[str, Any]:
             started(pin, line, own, watch, spec["part"], log) as child,
         ):
             ending, told = _until_ended(child, orders, finish)
-        peaks = peaks_of(telemetry)
+        peaks = peaks_of(telemetry, shown)
     after = quiet.look(cpus)
     left = [f"process {process} could not be ended" for process in child.left]
-    left += quiet.gpu_memory_kept(before, after)
+    left += quiet.gpu_memory_kept(before, after, shown)
     failure = judge(ending, told, spec["lasting"], log, watch, left)
     seen = _seen(watch, [*pin, *line], ending) | peaks | {"quiet": {"before": before, "after": after}}
+    if spec["run"]["device"] in ACCELERATORS:
+        seen["gpus_shown"] = shown and [gpu._asdict() for gpu in shown]
     return report | seen | _failed(failure)
 
 
@@ -153,8 +157,8 @@ def its_environment(spec: Spec, words: Mapping[str, str], threads: int) -> dict[
     """The environment of the command: the usual one of its stack, without what Slurm tells of this step."""
     usual = stack_environment(threads, Path(spec["python"]))
     kept = {name: value for name, value in usual.items() if not name.startswith(("SLURM", "PMI", "SRUN"))}
-    gpus = devices(spec["run"], kept)
-    words = {**words, "{devices}": gpus.get("CUDA_VISIBLE_DEVICES", "")}
+    gpus = accelerators.shown(spec["run"], kept).variables
+    words = {**words, "{devices}": "".join(gpus.values())}
     secrets = {name: os.environ[name] for name in spec["secrets"]}
     own = {name: filled(value, words) for name, value in spec["environment"].items()}
     return {**kept, **gpus, **own, **secrets}
@@ -170,12 +174,17 @@ def judge(ending: Ending, told: bool, lasting: bool, log: Path, watch: Watch, le
     return Failure("leftovers", "; ".join(left)) if left else lost_pin(watch)
 
 
-def peaks_of(telemetry: Path) -> dict[str, Any]:
-    """The most memory that the command held, and a GPU of it, by its telemetry; None where it tells of none."""
+def peaks_of(telemetry: Path, shown: Sequence[Accelerator] | None = None) -> dict[str, Any]:
+    """The most memory that the command held, and a GPU that it was shown, by its telemetry; None where that tells of
+    none. Of any GPU where nobody told which it was shown.
+    """
     table = read_table(telemetry) if telemetry.is_file() else {}
     most = {name: max(series.values) for name, series in table.items() if _is_number(series.values)}
-    memory = {name: value for name, value in most.items() if name.startswith("memory_mib[")}
-    return {"peak_rss_mib": most.get("rss_mib"), "peak_gpu_memory_mib": max(memory.values(), default=None)}
+    columns = [name for name in most if name.startswith("memory_mib[")]
+    if shown is not None:
+        columns = [name for name in columns if name in {f"memory_mib[{part.gpu}]" for part in shown}]
+    memory = [most[name] for name in columns]
+    return {"peak_rss_mib": most.get("rss_mib"), "peak_gpu_memory_mib": max(memory, default=None)}
 
 
 def _is_number(values: list[Any]) -> bool:
@@ -186,7 +195,7 @@ def _seen(watch: Watch, line: list[str], ending: Ending | None) -> dict[str, Any
     return {
         "hostname": os.uname().nodename,
         "machine": environment.machine_facts(),
-        "gpus": environment.gpu_facts(),
+        "gpus": accelerators.facts(),
         "command": line,
         "exit_code": ending and ending.exit_code,
         "wall_s": ending and ending.wall_s,

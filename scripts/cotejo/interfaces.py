@@ -2,13 +2,13 @@
 
 import socket
 
-import psutil
-
 from cotejo.errors import NodeFailed
 
 
 def addresses() -> dict[str, str]:
     """The IPv4 address of each network interface that has one, the first of several, by the interface's name."""
+    import psutil  # only where there are several processes: machines that have one needn't have it
+
     found = {}
     for name, known in psutil.net_if_addrs().items():
         ipv4 = [entry.address for entry in known if entry.family == socket.AF_INET]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cotejo.artefact import Failure
-from cotejo.errors import CotejoError, is_out_of_memory, last_line
+from cotejo.errors import CotejoError, DeviceMissing, is_out_of_memory, last_line
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # OpenVINO says only "iostream error" when the disk is full.
@@ -29,9 +29,9 @@ def isolated(function: Callable[..., Any], *arguments: Any, scratch: Path, reaso
     """What `function(*arguments)` returns, called in a fresh process; a Failure where it raises or dies.
 
     `function` must be importable by its name. Its temporary files go below `scratch`, which is removed. Running out of
-    memory is the Failure `out-of-memory`, anything else that goes wrong inside is one for `reason`.
-    A CotejoError is raised here as it was there, and one is raised where the disk is full. An interruption of either
-    process stops both.
+    memory is the Failure `out-of-memory`, a device that isn't there `device-missing`, and anything else that goes wrong
+    inside is one for `reason`. Any other CotejoError is raised here as it was there, and one is raised where the disk
+    is full. An interruption of either process stops both.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -63,6 +63,8 @@ def _work(sender: Connection, scratch: Path, reason: str, function: Callable[...
     tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
     try:
         result = function(*arguments)
+    except DeviceMissing as error:
+        result = Failure(error.reason, str(error))
     except CotejoError as error:
         result = error
     except Exception as error:

@@ -31,6 +31,7 @@ _METRICS = {
     "rss_peak_mib": "Peak memory, resident",
     "pss_peak_mib": "Peak memory, proportional share",
     "gpu_memory_peak_mib": "Peak memory, GPU",
+    "gpu_memory_total_mib": "Peak memory, all GPUs",
     "package_energy_per_request_j": "Energy per request, package",
     "gpu_energy_per_request_j": "Energy per request, GPU",
 }
@@ -77,6 +78,11 @@ def metric_label(name: str) -> str:
     words = _UNIT_ENDINGS.sub("", name)
     words = re.sub(r"_mean(?=_|$)", ", mean", words)
     words = re.sub(r"^gpu(\d+)_memory_allocated_peak", r"Peak memory, tensors on GPU \1", words)
+    words = re.sub(r"^gpu(\d+)_memory_peak$", r"Peak memory, GPU \1", words)
+    words = re.sub(r"^gpu(\d+)_rx_mb$", r"PCIe received, GPU \1", words)
+    words = re.sub(r"^gpu(\d+)_tx_mb$", r"PCIe sent, GPU \1", words)
+    words = re.sub(r"^rank(\d+)_rss_peak$", r"Peak memory, resident, process \1", words)
+    words = re.sub(r"^rank(\d+)_(.+)$", r"\2, process \1", words)
     words = re.sub(r"_p50(?=_|$)", ", median", words)
     words = re.sub(r"_p(\d+)(?=_|$)", r", p\1", words)
     for short, words_for in _WORDS.items():
@@ -87,6 +93,8 @@ def metric_label(name: str) -> str:
 
 def unit_label(name: str) -> str:
     """The unit of a metric, by its name: `characters_p10_per_s` is in characters/s, `latency_p50_ms` in ms."""
+    if name.endswith("_mb_per_s"):
+        return "MB/s"
     if name.endswith("_per_s"):
         counted = re.sub(r"_(mean|p\d+)$", "", name.removesuffix("_per_s"))
         return f"{_COUNTED.get(counted, counted)}/s"
@@ -113,6 +121,8 @@ def value_label(column: str, value: str) -> str:
         return accelerators_label(value)
     if column == "nodes":
         return "" if value in ("", "1") else f"{value}\u00a0nodes"
+    if column == "processes":
+        return f"{value}\u00a0process{'es' if value != '1' else ''}" if value else ""
     if column == "split":
         return _SPLITS.get(value, value.replace("_", " "))
     if column == "inputs":

@@ -1,14 +1,14 @@
 """llama.cpp's llama-server: the user's, or one that is built once for a kind of CPU into the user's cache folder."""
 
-import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from cotejo.cache import alone, cache_folder
+from cotejo.cpu_kind import cpu_digest
 from cotejo.errors import CotejoError
-from cotejo.files import digest, remove, replacing
+from cotejo.files import remove, replacing
 from cotejo.uv import base_python
 
 # llama-cpp-python's source distribution carries the whole source of llama.cpp: a version and a checksum pin it.
@@ -92,19 +92,6 @@ def program(portable: bool, cuda: bool) -> Path:
     """Where the program that is built for this CPU lies, or would."""
     kind = "portable" if portable else cpu_digest()
     return cache_folder() / f"llama-server-{VERSION}-{PATCH}-{kind}{'-cuda' if cuda else ''}" / "bin" / "llama-server"
-
-
-def cpu_digest(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What a program made for this very CPU needs of another: the same design, with the same vector instructions.
-
-    The instructions count by themselves because a hypervisor may hide some; the kernel's own flags don't count.
-    """
-    first = cpuinfo.read_text(encoding="utf-8").split("\n\n")[0]
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
-    design = ("vendor_id", "cpu family", "model", "model name", "CPU implementer", "CPU part", "Features")
-    vector = ("sse", "ssse", "avx", "amx", "fma", "f16c", "bmi")
-    flags = sorted(flag for flag in facts.get("flags", "").split() if flag.startswith(vector))
-    return digest([platform.machine(), [facts.get(name) for name in design], flags])
 
 
 def build(portable: bool, cuda: bool, jobs: int) -> Path:

@@ -2,24 +2,22 @@
 
 import shutil
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cotejo import affinity, lock, ports, quiet, ranks
+from cotejo import accelerators, affinity, lock, ports, quiet, ranks
 from cotejo.affinity import Watch
 from cotejo.allocation import allocated
 from cotejo.artefact import Failure
-from cotejo.backends import processes, together
-from cotejo.child import OVER_S, Ending, child_environment, run_child, supervise
-from cotejo.code import SCRIPTS
-from cotejo.errors import OUT_OF_MEMORY, NodeFailed
+from cotejo.backends import processes, stack_of, together
+from cotejo.child import OVER_S, Ending, run_child, supervise
+from cotejo.errors import OUT_OF_MEMORY, CotejoError, NodeFailed
 from cotejo.files import read_json, write_json
 from cotejo.leavings import SAMPLES, rank_folder
 from cotejo.leavings import WORKER as REPORT
@@ -28,7 +26,7 @@ from cotejo.processes import shares
 from cotejo.record import count_rows
 from cotejo.repeat import Inputs, Outcome, lost_pin, write_repeat
 from cotejo.servers.interface import HOST
-from cotejo.session import devices
+from cotejo.session import remedy, stack_environment
 from cotejo.staging import Copies
 from cotejo.telemetry.beside import sampling
 
@@ -47,6 +45,8 @@ def measure(
 
     Whatever befalls the measured process becomes a record. CotejoError where the inputs are not the run's.
     """
+    if not inputs.python.exists():
+        raise CotejoError(f"{inputs.python}: there is no such interpreter. {remedy(stack_of(inputs.run))}")
     write_repeat(inputs, output, partial(_measured, inputs, log=log, worker=worker), lock_path, say)
 
 
@@ -54,12 +54,12 @@ def _measured(
     inputs: Inputs, copies: Copies, watch: Watch, folder: Path, *, log: Path, worker: Sequence[str]
 ) -> Outcome:
     """Run the worker, or as many as the run has, and judge."""
-    inputs = inputs.at(copies)
+    inputs, python = inputs.at(copies), str(inputs.python.absolute())
     if together(inputs.run):
         return _together(inputs, watch, folder, log)
     job = write_job(inputs, folder, len(watch.expected))
-    command = [sys.executable, *worker, "--job", str(job)]
-    ran = _ran(inputs.run, command, len(watch.expected), watch, folder, log)
+    command = [python, *worker, "--job", str(job)]
+    ran = _ran(inputs, command, len(watch.expected), watch, folder, log)
     report = folder / REPORT
     said = read_json(report) if report.is_file() and not ran.ending.timed_out and ran.ending.exit_code == 0 else None
     return _outcome(judge(ran.ending, said, watch, inputs.run["timeout_s"]), ran, watch, said, folder / SAMPLES)
@@ -67,7 +67,7 @@ def _measured(
 
 def _together(inputs: Inputs, watch: Watch, folder: Path, log: Path) -> Outcome:
     """Run several processes, on this node and on the run's others, and judge by what becomes of all."""
-    run, of_node = inputs.run, processes(inputs.run)
+    run, of_node, python = inputs.run, processes(inputs.run), inputs.python.absolute()
     threads = len(shares(watch.expected, affinity.topology(), of_node)[0])
     try:
         met = allocated(run) if run.get("nodes", 1) > 1 else None
@@ -79,12 +79,12 @@ def _together(inputs: Inputs, watch: Watch, folder: Path, log: Path) -> Outcome:
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{log.stem}.ranks-", dir=log.parent if met else folder) as shared:
         output = Path(shared).absolute()
-        start = partial(ranks.command, sys.executable, write_job(inputs, output, threads), meeting, of_node)
-        follow = Follow(run, start("{rank}", "{address}"), Path(sys.executable), log)
+        start = partial(ranks.command, str(python), write_job(inputs, output, threads), meeting, of_node)
+        follow = Follow(run, start("{rank}", "{address}"), python, log)
         try:
             with following(met, follow) if met else nullcontext() as others:
                 over = others.ended if others else lambda: False
-                ran = _ran(run, start("0", address), threads, watch, folder, log, over)
+                ran = _ran(inputs, start("0", address), threads, watch, folder, log, over)
                 if others and ran.ending.exit_code == 0:
                     supervise([], others.ended, time.monotonic() + OVER_S)
         except NodeFailed as error:
@@ -123,10 +123,11 @@ class _Ran(NamedTuple):
     ending: Ending
     telemetry: Path
     looks: dict[str, Any]
+    left: list[str]  # what it left behind, as sentences
 
 
 def _ran(
-    run: Mapping[str, Any],
+    inputs: Inputs,
     command: Sequence[str],
     threads: int,
     watch: Watch,
@@ -138,18 +139,22 @@ def _ran(
     pin = affinity.pin_command(watch.expected)
     telemetry = folder / "telemetry.csv"
     before = quiet.look(watch.expected)
-    environment = child_environment(threads, SCRIPTS)
-    environment |= devices(run, environment)
+    run, environment = inputs.run, stack_environment(threads, inputs.python.absolute())
+    shown = accelerators.shown(run, environment)
+    environment |= shown.variables
     with sampling(watch.expected, telemetry) as finish:
         ending = run_child(pin, command, environment, watch, run["timeout_s"], log, finish, over)
     looks = {"before": before, "after": quiet.look(watch.expected)}
-    return _Ran([*pin, *command], ending, telemetry, looks)
+    left = quiet.gpu_memory_kept(looks["before"], looks["after"], shown.gpus)
+    return _Ran([*pin, *command], ending, telemetry, looks, left)
 
 
 def _outcome(failure: Failure | None, ran: _Ran, watch: Watch, said: dict[str, Any] | None, samples: Path) -> Outcome:
     measured = samples.is_file() and count_rows(samples) > 0
     if not failure and not measured:
         failure = Failure("error", "the measured process wrote no samples")
+    if not failure and ran.left:
+        failure = Failure("leftovers", "after the measured process had ended: " + "; ".join(ran.left))
     return Outcome(
         failure,
         watch,

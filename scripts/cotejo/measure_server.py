@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cotejo import affinity, lock, quiet
+from cotejo import accelerators, affinity, lock, quiet
 from cotejo.affinity import Watch
 from cotejo.apis import api
 from cotejo.artefact import Failure
@@ -103,7 +103,8 @@ class Measurement:
             if others and others.reason in (NodeFailed.reason, "out-of-memory"):
                 done.failure = others  # whatever became of the server and the client then
         looks = {"before": before, "after": quiet.look(watch.expected)}
-        left = [*done.left, *quiet.gpu_memory_kept(before, looks["after"])]
+        kept = quiet.gpu_memory_kept(before, looks["after"], accelerators.shown(run).gpus)
+        left = [*done.left, *kept]
         failure = done.failure or others or left_behind(left) or lost_pin(watch)
         failure = failure or lost_pin(client.setting.watch)
         samples = None

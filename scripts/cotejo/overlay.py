@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from cotejo import backends, clients, servers
+from cotejo.accelerators import ACCELERATORS
 from cotejo.errors import CotejoError
 from cotejo.schema import did_you_mean, key_text, load_yaml, short, shown
 from cotejo.settings import check_settings
 
-# What asks for a GPU: on the CPU of an overlay none of it is left.
-_OF_GPUS: dict[str, Any] = {"accelerators": None, "split": None}
+# What asks for a GPU: on the CPU of an overlay none of it is left, but for a split that something stands in for.
+_OF_GPUS = ("accelerators", "split", "provider")
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,22 @@ class Overlay:
         """A combination of settings with the overlay's laid over it, as far as there is anything to have them."""
         found = {**settings, **(self.laid or {})}
         if found["device"] == "cpu" != settings["device"]:
-            found |= {key: value for key, value in _OF_GPUS.items() if key in settings}
+            kept = ("split",) if self.divides(settings) else ()
+            found |= {key: None for key in _OF_GPUS if key in settings and key not in kept}
         for entry in self.instead:
             if all(_fits(found.get(key), allowed) for key, allowed in entry["where"].items()):
                 found |= entry["set"]
         return found
+
+    def divides(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a combination's split over GPUs is stood in for by the same split on the CPU: where an entry of
+        `instead` names it, and says into what it divides there.
+        """
+        laid = {**settings, **(self.laid or {})}
+        return laid["device"] == "cpu" != settings["device"] and any(
+            "split" in entry["where"] and all(_fits(laid.get(key), allowed) for key, allowed in entry["where"].items())
+            for entry in self.instead
+        )
 
 
 def load_overlay(path: Path, models: Iterable[str], datasets: Iterable[str]) -> Overlay:
@@ -64,9 +76,11 @@ def lacking(settings: Mapping[str, Any], overlay: Overlay, system: Mapping[str, 
     """What a combination of settings can't be measured without where it is to be measured; empty where it can be.
 
     Several nodes are those of a Slurm job, so that the system must say where Slurm finds them. Under an overlay for the
-    CPU, one GPU is stood in for, two are not. Elsewhere they count where the system's file says how many a node has;
-    one that describes the machine and no GPU says that it has none.
+    CPU, one GPU is stood in for, and two only where the overlay has the same split on the CPU. Elsewhere they count
+    where the system's file says how many a node has; one that describes the machine and no GPU says that it has none.
     """
+    if overlay.divides(settings):
+        settings = overlay.over(settings)
     nodes, asked = settings.get("nodes") or 1, gpus(settings)
     if nodes > 1 and "slurm" not in system:
         return f"{nodes} nodes"
@@ -77,7 +91,7 @@ def lacking(settings: Mapping[str, Any], overlay: Overlay, system: Mapping[str, 
 
 def gpus(settings: Mapping[str, Any]) -> int:
     """How many GPUs a combination of settings asks for."""
-    if settings.get("device") != "cuda":
+    if settings.get("device") not in ACCELERATORS:
         return 0
     number = settings.get("accelerators")
     return 1 if number is None else number

@@ -9,7 +9,7 @@ import numpy as np
 
 from cotejo.artefact import EXPORT, MODEL, Failure
 from cotejo.errors import CotejoError
-from cotejo.exports import exporter
+from cotejo.exports import elsewhere, exporter
 from cotejo.exports.weights import elements_by_type, wrongly_stored
 from cotejo.files import sha256_of
 from cotejo.isolated import isolated
@@ -25,9 +25,12 @@ SEED = 0
 Outputs = dict[str, np.ndarray]
 
 
-def check(model_folder: Path, export_folder: Path, bound: float, scratch: Path) -> dict[str, Any]:
+def check(
+    model_folder: Path, export_folder: Path, bound: float, scratch: Path, python: Path | None = None
+) -> dict[str, Any]:
     """parity.json of an export: whether its outputs are within `bound` of PyTorch's and its weights stored as claimed.
 
+    `python` is the interpreter that computes the outputs, where the export's runtime is in another environment.
     CotejoError where either folder does not hold the bytes it was written with, or the export is of another model.
     """
     verified(model_folder, MODEL)
@@ -51,7 +54,7 @@ def check(model_folder: Path, export_folder: Path, bound: float, scratch: Path) 
     }
     if export["status"] == "failed":
         return gate
-    measured = isolated(_measure, model_folder, export_folder, export, scratch=scratch, reason="export")
+    measured = isolated(_measure, model_folder, export_folder, export, python, scratch=scratch, reason="export")
     if isinstance(measured, Failure):
         return gate | {"reason": measured.reason, "message": measured.message}
     return gate | judged(measured, bound)
@@ -71,14 +74,17 @@ def judged(measured: dict[str, Any], bound: float) -> dict[str, Any]:
     return verdict | {"status": "ok", "reason": None, "message": None}
 
 
-def _measure(model_folder: Path, export_folder: Path, export: dict[str, Any]) -> dict[str, Any]:
+def _measure(model_folder: Path, export_folder: Path, export: dict[str, Any], python: Path | None) -> dict[str, Any]:
     form = exporter(export["format"])
     weights = form.weights(export_folder)
     inputs = architecture(export["architecture"]).parity_inputs(model_folder, SEED)
     references = _references(model_folder, export["architecture"], inputs)
     if hasattr(form, "comparable"):
         references = [form.comparable(reference) for reference in references]
-    answers = form.outputs(export_folder, export["architecture"], inputs)
+    if python is None:
+        answers = form.outputs(export_folder, export["architecture"], inputs)
+    else:
+        answers = elsewhere.answers(python, export["format"], export_folder, export["architecture"], inputs)
     return {
         **compared(answers, references),
         "constants": elements_by_type(weights),

@@ -1,11 +1,14 @@
-"""Where what a run is measured from lies, below the checkout, and whose interpreter its server and client run under."""
+"""Where what a run is measured from lies, below the checkout, and whose interpreter its programs run under."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cotejo import exports
+from cotejo.backends import stack_of
 from cotejo.clients import client
+from cotejo.errors import CotejoError
 from cotejo.images import facts_file
 from cotejo.servers import server
 
@@ -37,7 +40,8 @@ def export_folder(run: Run) -> str:
     """Where the run's export lies; the model's own folder for a backend that needs none."""
     if run["format"] is None:
         return model_folder(run)
-    return f"resources/exports/{run['model']}/{run['weights']}-{run['scale']}/{run['format']}-{run['precision']}"
+    on = f"-on-{run['system']}" if exports.of_machine(run["format"]) else ""
+    return f"resources/exports/{run['model']}/{run['weights']}-{run['scale']}/{run['format']}-{run['precision']}{on}"
 
 
 def dataset_folder(run: Run) -> str:
@@ -60,6 +64,27 @@ def client_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Sta
         return server_stack(run, environments)
     own = {stack: there for stack, there in environments.items() if "image" not in there}
     return _stack(module.STACK, run["client"], own)
+
+
+def worker_stack(run: Run, environments: Mapping[str, Mapping[str, str]]) -> Stack:
+    """What the measured processes of a run in process run under, likewise; CotejoError where that would be an image."""
+    return _without_image(stack_of(run), environments, "is measured in process")
+
+
+def export_stack(form: str, environments: Mapping[str, Mapping[str, str]]) -> Stack:
+    """What a format is exported and computed under, likewise."""
+    return _without_image(exports.stack(form), environments, "is exported")
+
+
+def _without_image(stack: str | None, environments: Mapping[str, Mapping[str, str]], what: str) -> Stack:
+    if stack is None:
+        return Stack(Path(sys.executable))
+    if "image" in environments.get(stack, {}):
+        raise CotejoError(
+            f"config/config.yaml: environments: {stack}: image: {environments[stack]['image']}: what {what} runs in no "
+            "image. Name an interpreter (`python`), or leave it out"
+        )
+    return _stack(stack, stack, environments)
 
 
 def _stack(stack: str | None, name: str, environments: Mapping[str, Mapping[str, str]]) -> Stack:

@@ -1,7 +1,10 @@
-"""Several processes that do one run's work together: which of them this one is, and its part of CPUs and of batches."""
+"""Several processes that do one run's work together: which of them this one is, its part of CPUs and of batches, and
+what it holds of memory.
+"""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from cotejo.affinity import Topology
@@ -59,3 +62,9 @@ def part_of(step: Sequence[Item], rank: Rank) -> Sequence[Item]:
     if rest:
         raise ValueError(f"{len(step)} items can't be divided over {rank.of} processes")
     return step[rank.number * size : (rank.number + 1) * size]
+
+
+def peak_rss_mib(status: Path = Path("/proc/self/status")) -> float:
+    """The most memory that this process has held at once (VmHWM)."""
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024

@@ -4,12 +4,13 @@ import os
 import re
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cotejo import affinity, nvml
+from cotejo import accelerators, affinity
+from cotejo.accelerators import Accelerator
 from cotejo.affinity import Topology, process_tree
 from cotejo.ownership import part_of
 
@@ -77,7 +78,7 @@ def look(
         "memory_available_mib": memory.get("MemAvailable"),
         "governors": _governors(cpus, sys),
         "cpu_throttled": _throttled(cpus, topology, sys),
-        "gpus": _gpus(),
+        "gpus": accelerators.looks(set(process_tree(os.getpid()))),
         "leftovers": _leftovers(proc),
     }
 
@@ -186,36 +187,22 @@ def _throttled(cpus: frozenset[int], topology: Topology, sys: Path) -> int | Non
     return sum(known) if known else None
 
 
-def gpu_memory_kept(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def gpu_memory_kept(
+    before: Mapping[str, Any], after: Mapping[str, Any], shown: Sequence[Accelerator] | None = None
+) -> list[str]:
     """What GPUs hold after a program that they did not hold before it, as sentences, by two looks.
 
-    Where somebody else computes on a GPU meanwhile, its memory tells nothing.
+    Of those that it was shown; of all where nobody told which. Where somebody else computes on a GPU meanwhile, its
+    memory tells nothing.
     """
-    held = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"]}
+    own = {gpu["uuid"] for gpu in before["gpus"]} if shown is None else {part.gpu for part in shown}
+    held = {gpu["uuid"]: gpu["memory_used_mib"] for gpu in before["gpus"] if gpu["uuid"] in own}
     kept = [
         (gpu["uuid"], gpu["memory_used_mib"] - held[gpu["uuid"]])
         for gpu in after["gpus"]
         if gpu["memory_used_mib"] is not None and held.get(gpu["uuid"]) is not None and gpu["foreign_processes"] == 0
     ]
     return [f"GPU {uuid} holds {mib} MiB more than before" for uuid, mib in kept if mib > KEPT_MIB]
-
-
-def _gpus() -> list[dict[str, Any]]:
-    own = set(process_tree(os.getpid()))
-    return nvml.of_each(lambda handle: _gpu(handle, own))
-
-
-def _gpu(handle: Any, own: set[int]) -> dict[str, Any]:
-    processes = nvml.ask("nvmlDeviceGetComputeRunningProcesses", handle)
-    memory = nvml.ask("nvmlDeviceGetMemoryInfo", handle)
-    utilisation = nvml.ask("nvmlDeviceGetUtilizationRates", handle)
-    return {
-        "uuid": nvml.ask("nvmlDeviceGetUUID", handle),
-        "foreign_processes": None if processes is None else sum(process.pid not in own for process in processes),
-        "memory_used_mib": memory and memory.used >> 20,
-        "utilisation_percent": utilisation and utilisation.gpu,
-        "throttle_reasons": nvml.throttle_reasons(handle),
-    }
 
 
 def _field(file: Path, name: str) -> str:

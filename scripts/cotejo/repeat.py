@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity, environment, lock, ownership, slurm_job, stand_in
+from cotejo import accelerators, affinity, environment, lock, ownership, slurm_job, stand_in
+from cotejo.accelerators import ACCELERATORS, Accelerator
 from cotejo.affinity import Watch
 from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, corruption, gate_failure, manifest
-from cotejo.backends import processes, together
+from cotejo.backends import processes, stack_of, together
 from cotejo.child import Ending
 from cotejo.code import RANK, SCRIPTS, ast_digest, run_modules
 from cotejo.errors import CotejoError
@@ -34,6 +35,7 @@ class Inputs:
     export_folder: Path | None
     parity_file: Path | None
     stage: str | None = None  # the folder of this machine's own disk that the folders are copied to first
+    python: Path = Path(sys.executable)  # the interpreter that the measured processes run under
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -87,6 +89,7 @@ def write_repeat(
     """
     run = inputs.run
     described = describe(inputs)
+    gpus = accelerators.shown(run).gpus
     watch = Watch(pinned_cpus(run))
     job = own_job()
 
@@ -96,7 +99,7 @@ def write_repeat(
             failure = gate_failure(inputs.export_folder, inputs.parity_file, described["model"]["digest"]) or refused
         if failure:
             outcome = unstarted(failure, watch)
-            record = build(inputs, outcome, described, utc_now(), job, Copies())
+            record = build(inputs, outcome, described, utc_now(), job, Copies(), gpus)
         else:
             with lock.measuring_lock(shlex.join([sys.argv[0], "--output", str(output.absolute())]), say, lock_path):
                 started_at = utc_now()
@@ -105,7 +108,7 @@ def write_repeat(
                 with staged(copied, None if failure else inputs.stage, say) as copies:
                     failure = failure or unfit(inputs, copies)
                     outcome = unstarted(failure, watch) if failure else perform(copies, watch, Path(scratch))
-                record = build(inputs, outcome, described, started_at, job, copies)
+                record = build(inputs, outcome, described, started_at, job, copies, gpus)
         slurm_job.refuse_superseded(job)
         write(output, record, outcome.samples, outcome.telemetry)
     told = f"{record['reason']}: {record['message']}" if outcome.failure else "measured"
@@ -212,8 +215,9 @@ def build(
     started_at: str,
     job: Job | None,
     copies: Copies,
+    gpus: Sequence[Accelerator] | None,
 ) -> dict[str, Any]:
-    """The record of a repeat, but for the files beside it."""
+    """The record of a repeat, whose processes were shown these GPUs, but for the files beside it."""
     run, failure, ending = inputs.run, outcome.failure, outcome.ending
     said = outcome.said or {
         "levels": [],
@@ -230,7 +234,7 @@ def build(
             f"scripts/{sorted(unforeseen)[0]}: the measured process imported it, but no import statement leads there "
             f"from scripts/cotejo/worker.py, so the record's code digest would miss it. Import it by a statement"
         )
-    mechanism = outcome.command[0] if outcome.command else None
+    mechanism, stack = outcome.command[0] if outcome.command else None, stack_of(run)
     marks = {
         "synthetic": run["weights"] == "synthetic",
         "small": run["scale"] == "small",
@@ -261,11 +265,13 @@ def build(
             "observed_cpus": sorted(outcome.watch.observed),
             "violations": outcome.watch.violations,
             "checks": outcome.watch.checks,
+            **({"gpus": gpus and [gpu._asdict() for gpu in gpus]} if run["device"] in ACCELERATORS else {}),
         },
-        "levels": _levels(outcome, said),
+        "levels": _levels(outcome, said, None if gpus is None else frozenset(gpu.gpu for gpu in gpus)),
         "process": _process(ending, said, len(outcome.watch.expected) // processes(run)) if ending else None,
         **({"nodes": outcome.nodes} if outcome.nodes else {}),
         **({"ranks": said["ranks"]} if "ranks" in said else {}),
+        **({"stack": environment.stack_facts(stack, inputs.python)} if stack else {}),
         "quiet": outcome.looks,
         "server": outcome.server,
         "client": outcome.client,
@@ -278,14 +284,14 @@ def build(
     }
 
 
-def _levels(outcome: Outcome, said: dict[str, Any]) -> list[dict[str, Any]]:
-    """The levels that the measured process told of, each with the telemetry of its window."""
+def _levels(outcome: Outcome, said: dict[str, Any], gpus: frozenset[str] | None) -> list[dict[str, Any]]:
+    """The levels that the measured process told of, each with the telemetry of its window; `gpus`: its own ones."""
     table = read_table(outcome.telemetry) if outcome.telemetry else {}
     cpus = outcome.watch.expected
     sampler_aside = bool(affinity.mask() - cpus)
     return [
         {"server": None, **level}
-        | {"telemetry": level_telemetry(table, level, len(cpus), sampler_aside, outcome.clients_aside)}
+        | {"telemetry": level_telemetry(table, level, len(cpus), sampler_aside, outcome.clients_aside, gpus)}
         for level in said["levels"]
     ]
 

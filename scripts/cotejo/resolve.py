@@ -9,6 +9,7 @@ from cotejo import backends, clients, exports, servers, tasks
 from cotejo.datasets.entries import entry_digest
 from cotejo.errors import CotejoError
 from cotejo.files import digest
+from cotejo.models.catalogue import config_at
 from cotejo.overlay import gpus
 from cotejo.schema import did_you_mean, key_text, schema_of, short, shown
 from cotejo.serving_settings import (
@@ -74,12 +75,14 @@ def resolve(
         unread |= {"duration_s"} if settings.get("passes") and "passes" in options else {*getattr(task, "UNREAD", ())}
         run = {
             **{key: value for key, value in settings.items() if key not in unread},
-            **_values(settings, options, () if settings.get("server") else host.options),
+            **_values(settings, options, () if settings.get("server") else host.options, host.module),
             **host.settings,
             **_said_of(settings, model, dataset, host.format),
         }
         if hasattr(host.module, "check"):
             host.module.check(run)
+        if hasattr(host.module, "check_model"):
+            host.module.check_model(run, config_at(model, run["scale"]))
     except CotejoError as error:
         if str(error).startswith(f"{shown(path)}: "):
             raise
@@ -88,11 +91,18 @@ def resolve(
     return run
 
 
-def _values(settings: Mapping[str, Any], options: Mapping[str, Any], optional: Collection[str]) -> dict[str, Any]:
+def _values(
+    settings: Mapping[str, Any], options: Mapping[str, Any], optional: Collection[str], module: ModuleType
+) -> dict[str, Any]:
     """The options with their values; without the optional ones that have none, so that a run's digest does not depend
-    on what else there is to choose."""
+    on what else there is to choose, and without those that only say what is so anyway."""
     values = {option: settings.get(option, default) for option, default in options.items()}
-    return {option: value for option, value in values.items() if value is not None or option not in optional}
+    usual = {option: of_devices.get(settings["device"]) for option, of_devices in getattr(module, "USUAL", {}).items()}
+    return {
+        option: value
+        for option, value in values.items()
+        if not ((value is None and option in {*optional, *usual}) or (option in usual and value == usual[option]))
+    }
 
 
 def describe(
@@ -108,7 +118,10 @@ def describe(
         named(settings, "server", servers.SERVERS, servers.server, wrong)
         client = named(settings, "client", clients.CLIENTS, clients.client, wrong)
         served = {**DEFAULTS, "load": client.LOADS[0], "accelerators": gpus(settings)}
-        served |= {**options_of({**served, **settings}), "api": servers.server(settings["server"]).APIS[0]}
+        server = servers.server(settings["server"])
+        usual = getattr(server, "USUAL", {})
+        options = {key: value for key, value in options_of({**served, **settings}).items() if key not in usual}
+        served |= {**options, "api": server.APIS[0]}
         served = {key: value for key, value in served.items() if key not in of_other_loads({**served, **settings})}
     of_task = tasks.task(model["task"]).OPTIONS
     given = {key: value for key, value in settings.items() if key not in STOPPING}
@@ -193,14 +206,14 @@ def _in_process(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wr
     if architecture not in backend.ARCHITECTURES:
         able = [other for other in backends.BACKENDS if architecture in backends.backend(other).ARCHITECTURES]
         raise wrong("backend", f"can't run {settings['model']} ({architecture}). Backends that can: {', '.join(able)}")
-    # What computes in several processes divides its work on a CPU too: its own check says what that takes.
-    on_cpus = hasattr(backend, "processes") and settings["device"] == "cpu"
+    # Some divide a model, or their work, on a CPU too: their own checks say what that takes.
+    on_cpus = hasattr(backend, "CPU_SPLITS") and settings["device"] == "cpu"
     asked = {**settings, "split": None} if on_cpus else settings
     placed = placement(f"backend {name}", backend.DEVICES, asked, wrong)
     if settings.get("split") not in (None, *backend.SPLITS):
         ways = ", ".join(backend.SPLITS) or "none"
         raise wrong("split", f"backend {name} divides no model so; its ways: {ways}. Take one, or delete the key")
-    # Runs of one process on the CPU have neither key: their digests are what they were before there was a choice.
+    # Runs that nothing divides on the CPU have neither key: their digests are what they were before there was a choice.
     split = {"split": settings.get("split")}
     where = {**placed, **split} if placed["accelerators"] else split if on_cpus and split["split"] else {}
     where |= spread(f"backend {name}", backend, {**settings, **placed}, wrong)

@@ -9,6 +9,7 @@ from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
+from cotejo.accelerators import settling
 from cotejo.errors import is_out_of_memory, last_line
 from cotejo.files import replacing
 from cotejo.stopping import Stopping
@@ -45,10 +46,13 @@ class Level:
     reported: dict[str, float] = field(default_factory=dict)  # {metric in our names and units: what no sample tells}
     requests: int | None = None  # as the client counted them, failed ones included, where it gives no samples
     failed_requests: int | None = None
+    clocks: dict[str, Any] | None = None  # whether those of its GPUs had settled: Settling.facts
 
     def summary(self) -> dict[str, Any]:
         """The level as worker.json and the record hold it: without its samples, but with their number."""
         facts = {name: value for name, value in vars(self).items() if name != "samples"}
+        if self.clocks is None:
+            del facts["clocks"]
         if self.requests is None:
             failed = sum(not sample["ok"] for sample in self.samples)
             facts |= {"requests": len(self.samples), "failed_requests": failed}
@@ -69,6 +73,7 @@ def one_after_another(
 ) -> Level:
     """Send requests one after another (single-stream), in seeded order, until warm-up and level are over.
 
+    The warm-up lasts as long as the run says, and on GPUs until their clocks have settled (cotejo.accelerators).
     The level is over after the run's duration, or once the time of a request that succeeded, from when it was due until
     it was done, is known as narrowly as the run's stop_width asks (cotejo.stopping.Stopping). One with `passes` is over
     once each request was sent so many times.
@@ -78,13 +83,14 @@ def one_after_another(
     every attempt counts; only a lack of memory ends the run. The window ends when its last request does.
     """
     result, stopping = Level(level, concurrency=1), Stopping.of(run, len(requests))
-    begun = clock()
+    begun, clocks = clock(), settling(run, clock)
     waiting = in_seeded_order(requests, run["seed"])
-    while result.warmup_requests == 0 or clock() - begun < run["warmup_s"]:
+    while result.warmup_requests == 0 or clock() - begun < run["warmup_s"] or not (clocks is None or clocks.over()):
         perform(next(waiting))
         result.warmup_requests += 1
     result.start_monotonic_s = clock()
     result.warmup_s = result.start_monotonic_s - begun
+    result.clocks = clocks and clocks.facts()
 
     waiting = in_seeded_order(requests, run["seed"])
     while not stopping.over(result.duration_s, len(result.samples)):

@@ -1,18 +1,20 @@
 """Checking configuration against its JSON Schemas, with messages that a person can act on."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, relevance
 
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
 from cotejo.files import read_json
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 SCHEMAS = ROOT / "config" / "schemas"
 
@@ -81,14 +83,29 @@ def validate(data: Any, schema: str, path: Path) -> None:
 
 
 def check(data: Any, schema: dict[str, Any], path: Path, key: tuple[str | int, ...] = ()) -> None:
-    """As `validate`, for a schema in hand and data found under a key of the file."""
+    """As `validate`, for a schema in hand and data found under a key of the file.
+
+    On a machine with no more than what is measured there may be no jsonschema: it is said that nothing was checked.
+    Whoever reads a record elsewhere checks it then.
+    """
+    try:
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import relevance
+    except ImportError:
+        _say_unchecked(shown(path))
+        return
     error = next(iter(sorted(Draft202012Validator(schema).iter_errors(data), key=relevance, reverse=True)), None)
     if error is not None:
         place = key_text([*key, *error.absolute_path])
         raise CotejoError(f"{shown(path)}: {explain(error, place)}")
 
 
-def explain(error: ValidationError, place: str) -> str:
+@cache
+def _say_unchecked(name: str) -> None:
+    print(f"{name}: not checked, for {sys.executable} has no package jsonschema", file=sys.stderr, flush=True)
+
+
+def explain(error: "ValidationError", place: str) -> str:
     """One sentence or two on what a schema found wrong: the key, its value, and what is allowed."""
     value: Any = error.instance
     rule: Any = error.validator_value

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cotejo import affinity, container, ports
+from cotejo import accelerators, affinity, container, ports
 from cotejo.affinity import Watch, process_tree
 from cotejo.artefact import Failure
 from cotejo.child import Child, Ending, child_environment, started, supervise
@@ -179,7 +179,8 @@ def server_environment(
 ) -> dict[str, str]:
     """The environment of a server: without secrets of the user's, with its key, and its own stack's programs first."""
     kept = stack_environment(job.threads, job.python, outer)
-    return {**kept, **devices(job.run, kept), **launch.environment, **({module.KEY: key} if key else {})}
+    gpus = accelerators.shown(job.run, kept).variables
+    return {**kept, **gpus, **launch.environment, **({module.KEY: key} if key else {})}
 
 
 def stack_environment(threads: int, python: Path, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -188,16 +189,6 @@ def stack_environment(threads: int, python: Path, outer: Mapping[str, str] = os.
     usual = {name: value for name, value in given.items() if name not in SECRETS}
     folders = [str(python.parent)] if python.is_absolute() else []  # in an image it is but a name
     return usual | {"PATH": os.pathsep.join([*folders, usual.get("PATH", os.defpath)])}
-
-
-def devices(run: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """The variable that shows a process the run's GPUs on this node: the first ones of those that may be used here."""
-    if run["device"] != "cuda" or not run.get("accelerators"):
-        return {}
-    number = run["accelerators"] // run.get("nodes", 1)
-    allowed = environment.get("CUDA_VISIBLE_DEVICES")
-    visible = list(map(str, range(number))) if allowed is None else allowed.split(",")[:number]
-    return {"CUDA_VISIBLE_DEVICES": ",".join(visible)}
 
 
 def remedy(stack: str | None, image: Image | None = None) -> str:
@@ -229,7 +220,7 @@ def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: floa
         if ended:
             raise ServingError(
                 "out-of-memory" if ran_out_of_memory(child) else "server-exited",
-                f"ended before it was ready: {telling_line(child.log)}",
+                f"ended before it was ready: {_explained(module, telling_line(child.log))}",
             )
         if held == numbers:
             said = "it answered, but no model was ready"
@@ -248,6 +239,12 @@ def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: floa
                 f"not ready after {timeout_s:g} s (ready_timeout_s): {said}. Its log's last telling line: "
                 f"{telling_line(child.log)}",
             )
+
+
+def _explained(module: ModuleType, line: str) -> str:
+    """A line of a server's log, with what its module knows to do about it."""
+    more = module.explain(line) if hasattr(module, "explain") else ""
+    return f"{line}. {more}" if more else line
 
 
 def _held(numbers: set[int]) -> set[int]:

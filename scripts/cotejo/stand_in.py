@@ -9,7 +9,8 @@ from typing import Any
 
 # What a reader must be told of where it is not as asked; weights, scale and times have marks of their own.
 AXES = (
-    "model", "dataset", "server", "client", "backend", "precision", "device", "accelerators", "split", "load",
+    "model", "dataset", "server", "client", "backend", "precision", "device", "accelerators", "nodes", "split",
+    "processes", "load",
 )  # fmt: skip
 
 _BETWEEN = "; "
@@ -27,12 +28,27 @@ def asked(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def phrases(run: Mapping[str, Any]) -> list[str]:
-    """What stands in for what in a run, or in a row of a table, for people: "cpu instead of one GPU"."""
+    """What stands in for what in a run, or in a row of a table, for people.
+
+    "cpu instead of one GPU", "2 processes on the cpu instead of 3 GPUs on 3 nodes", or "memory and disk instead of 2
+    GPUs".
+    """
     wanted = _put_back(run)
+    here = {axis: _text(run.get(axis)) for axis in wanted}
     if wanted.get("device") == "cuda":
-        wanted["device"] = "one GPU"
-        wanted.pop("accelerators", None)
-    return [f"{_text(run.get(axis)) or 'none'} instead of {value or 'none'}" for axis, value in wanted.items()]
+        wanted["device"] = _gpus(wanted.pop("accelerators", "1"), wanted.pop("nodes", "1"))
+        processes = here["processes"] if wanted.pop("processes", None) is not None else ""
+        if processes:
+            here["device"] = f"{processes} processes on the cpu"
+        elif run.get("split") == "device_map":
+            here["device"] = "memory and disk"
+    return [f"{here[axis] or 'none'} instead of {value or 'none'}" for axis, value in wanted.items()]
+
+
+def _gpus(number: str, nodes: str) -> str:
+    if number == "1":
+        return "one GPU"
+    return f"{number} GPUs" + (f" on {nodes} nodes" if nodes not in ("", "1") else "")
 
 
 def why_not(line: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from cotejo.equivalence import NOT_COMPARABLE, REPRODUCED, Ratio, ratio_of, rounding, stand
 from cotejo.labels import mark_label, number
 from cotejo.stand_in import asked, instead_of, phrases
-from cotejo.verdict import SEPARATOR
+from cotejo.verdict import SEPARATOR, THRESHOLDS
 
 Row = Mapping[str, Any]
 
@@ -45,6 +45,7 @@ AGREEING = ("model", "backend", "precision", "accelerators", "split")
 HARMLESS_MARKS = ("taskset", "identical-inputs")
 
 OUT_OF_MEMORY = {"published": "OOM", "ours": "out-of-memory"}
+BOTH_OUT_OF_MEMORY = "both out of memory"
 # What a reader must know of a published value, by its statistic.
 _STATISTICS = {
     "iteration": "published: a single iteration",
@@ -258,12 +259,21 @@ def _amount(word: str, ratio: Ratio) -> str:
 
 
 def _failure_cells(row: Row, member: Row, bars: Sequence[str]) -> dict[str, Any]:
-    """Of a run or a level that failed: out of memory can be just what was published."""
-    if row["value"] != OUT_OF_MEMORY["published"] or OUT_OF_MEMORY["ours"] not in member["reasons"].split(SEPARATOR):
-        return _not_measured(f"failed: {member['reasons'].replace(SEPARATOR, ', ')}")
-    if bars:
-        return _not_comparable([*bars, "out of memory too"])
-    return {"standing": REPRODUCED, "reasons": "out of memory too"}
+    """Of a run or a level that failed: out of memory can be just what was published.
+
+    It is reproduced by as many attempts as a publishable result has repeats, all of them out of memory.
+    """
+    why, attempts, least = member["reasons"].split(SEPARATOR), member["attempts"], THRESHOLDS["repeats"]
+    if row["value"] != OUT_OF_MEMORY["published"] or OUT_OF_MEMORY["ours"] not in why:
+        return _not_measured(f"failed: {', '.join(why)}")
+    reasons = [
+        *bars,
+        *(f"in part {reason}" for reason in why if reason != OUT_OF_MEMORY["ours"]),
+        *([f"attempts {attempts:g} < {least:g}"] if attempts < least else []),
+    ]
+    if reasons:
+        return _not_comparable([BOTH_OUT_OF_MEMORY, *reasons])
+    return {"standing": REPRODUCED, "reasons": BOTH_OUT_OF_MEMORY}
 
 
 def _not_measured(reason: str) -> dict[str, Any]:

@@ -5,14 +5,11 @@ registries say of them (task, architecture, format, digests of the model's and t
 """
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cotejo import affinity
 from cotejo.command import ROOT
 from cotejo.comparison.folders import check_folders
 from cotejo.datasets.absent import with_recorded
@@ -29,7 +26,7 @@ from cotejo.schema import check, did_you_mean, key_text, load_yaml, names_in, sc
 from cotejo.serving_settings import PLACEMENT, serving_keys
 from cotejo.settings import check_settings
 from cotejo.stand_in import instead_of
-from cotejo.systems import System, check_systems, cpus_of, load_system, selected
+from cotejo.systems import System, check_systems, load_system, selected
 
 CONFIG = ROOT / "config"
 
@@ -230,39 +227,3 @@ def _multiply(settings: dict[str, Any]) -> Iterable[dict[str, Any]]:
     axes = [value if isinstance(value, list) else [value] for value in settings.values()]
     for values in itertools.product(*axes):
         yield dict(zip(settings, values, strict=True))
-
-
-@cache
-def _this_machine() -> tuple[set[int], affinity.Topology]:
-    return affinity.mask(), affinity.topology()
-
-
-def check_machine(study: Study, run: Run, machine: System, config: Path = CONFIG) -> None:
-    """CotejoError unless the run's system (its file's content) has its cores, and gives it the time that it may take:
-    where it is measured, which needn't be where it is drawn.
-
-    Cores are probed where that is this machine, and counted where the system's file says how many CPUs there are.
-    """
-    path = config / "studies" / f"{study.name}.yaml"
-    place = ("runs", list(dict.fromkeys(line["name"] for line in study.lines)).index(run["name"]))
-
-    def wrong(key: str, problem: str) -> CotejoError:
-        return CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(run[key])}: {problem}")
-
-    cpus = cpus_of(machine)
-    known = affinity.uniform(cpus, machine.get("sockets", 1)) if cpus else _this_machine()
-    for key in ("cores", "client_cores"):
-        if run.get(key, "rest") == "rest":
-            continue
-        try:
-            affinity.resolve(run[key], *known)
-        except CotejoError as error:
-            raise wrong(key, str(error)) from error
-    limit_min = machine.get("slurm", {}).get("runtime_min", math.inf)
-    if run["timeout_s"] > limit_min * 60:
-        file = config / "systems" / f"{run['system']}.yaml"
-        raise wrong(
-            "timeout_s",
-            f"longer than Slurm lets the job live, {limit_min} min ({shown(file)}: slurm.runtime_min). Raise that, or "
-            "lower this",
-        )

@@ -11,7 +11,7 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 # Those that only say that something was said before, or the line of a program that says it.
-_LESS = re.compile(r"warning|root cause above|^raise ", re.IGNORECASE)
+_LESS = re.compile(r"warning|root cause above|^raise |failed to load all models", re.IGNORECASE)
 
 
 def telling_line(log: Path, least: str = "\0") -> str:

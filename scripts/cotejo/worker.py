@@ -19,6 +19,7 @@ from cotejo.command import ROOT, run
 from cotejo.errors import failure_of
 from cotejo.files import read_json, write_json
 from cotejo.leavings import SAMPLES, WORKER
+from cotejo.processes import peak_rss_mib
 from cotejo.samples import Level, write_samples
 from cotejo.tasks import task
 
@@ -82,12 +83,6 @@ def imported_modules(scripts: Path = ROOT / "scripts") -> list[str]:
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     paths = {Path(file).resolve() for file in files if file}
     return sorted(path.relative_to(scripts).as_posix() for path in paths if path.is_relative_to(scripts))
-
-
-def peak_rss_mib(status: Path = Path("/proc/self/status")) -> float:
-    """The most memory that this process has held at once (VmHWM)."""
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

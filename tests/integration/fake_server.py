@@ -1,13 +1,14 @@
 """A server that behaves, or misbehaves, as its run's key `behave` says: as Cotejo's module for it, and as its program.
 
 It speaks OpenAI's completions, streamed, a token every two milliseconds. "refuse" refuses what comes after some good
-answers, "refuse:0" all.
+answers, "refuse:0" all; "exposed" has another port, on every address, as PyTorch's store has.
 """
 
 import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,6 +80,7 @@ class Server:
         self.lock = threading.Lock()
         self.answered = 0
         self.tokens = 0
+        self.beside: socket.socket | None = None
 
     def trouble(self) -> str:
         """What goes wrong with the next answer."""
@@ -173,6 +175,7 @@ def main() -> None:
     if told.behave in ("deaf", "silent"):
         time.sleep(600)
     Handler.shared = Server(told.behave, told.model)
+    Handler.shared.beside = socket.create_server(("", 0)) if told.behave == "exposed" else None
     servers = [ThreadingHTTPServer((HOST, port), Handler) for port in told.ports]
     for server in servers[1:]:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cotejo.backends import BACKENDS, backend, cuda
+from cotejo.backends import BACKENDS, backend, division
 from cotejo.code import SCRIPTS, run_modules
 from cotejo.tasks import TASKS, options, task
 from cotejo.tasks.speech_recognition import load_requests as load_clips
@@ -356,7 +356,7 @@ def test_a_real_model_is_loaded_by_the_plan_for_two_gpus(architecture, model_fol
     folder = model_folder(MODELS[architecture])
     skeleton = module(architecture).skeleton(folder, "float32")
     assert all(parameter.is_meta for parameter in skeleton.parameters())
-    plan = cuda.by_layers(skeleton, "1,3")
+    plan = division.by_layers(skeleton, "1,3", range(2))
     assert set(plan.values()) == {0, 1}
     check_device_map(skeleton, plan)  # refuses one that leaves a module out
 

@@ -48,6 +48,7 @@ def test_a_launch_tells_what_the_server_is_and_leaves_nothing(serving_bench):
         ("die:0", "server-died", "it ended when it was asked: RuntimeError: the engine has died"),
         ("refuse:0", "golden", "HTTP 500"),
         ("garbage:0", "golden", "AnswerError"),
+        ("exposed", "error", "it listens on 0.0.0.0, where other machines can reach it"),
     ],
 )
 def test_a_launch_that_fails_is_a_result(serving_bench, behave, reason, message):

@@ -21,12 +21,14 @@ ONE_THREAD = {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
 MEASURE = """
 import json, sys
 from pathlib import Path
-from cotejo.command import run
+from cotejo.command import ROOT, run
 from cotejo.measure import measure
+from cotejo.places import worker_stack
 from cotejo.repeat import Inputs
 told = json.loads(sys.argv[1])
 output = Path(told["output"])
-inputs = Inputs(told["run"], 1, Path(told["model"]), Path(told["dataset"]), None, None)
+python = ROOT / worker_stack(told["run"], {}).python
+inputs = Inputs(told["run"], 1, Path(told["model"]), Path(told["dataset"]), None, None, python=python)
 run(lambda: measure(inputs, output, output.with_suffix(".log"), lock_path=Path(told["lock"])))
 """
 

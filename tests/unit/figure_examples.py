@@ -9,8 +9,10 @@ import pandas as pd
 from record_example import RECORD, changed
 from summary_example import failed, measured, served, summary, without_value
 
+from cotejo.environment import merge_key
 from cotejo.figures.inputs import PUBLISHED
-from cotejo.files import write_json
+from cotejo.files import digest, write_json
+from cotejo.record import samples_path
 
 NOTHING_PUBLISHED = pd.DataFrame(columns=list(PUBLISHED))
 
@@ -79,6 +81,7 @@ TRACED = {
     "better": "lower",
     "source": "telemetry",
 }
+STEPPED = digest(merge_key(RECORD), 6)  # the environment of records
 EXAMPLES: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
     "placements": (
         summary(
@@ -158,17 +161,51 @@ EXAMPLES: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
         {},
     ),
     "telemetry": (summary(measured(spread(2.0), **TRACED), failed(name="dead", run="dead")), {}),
+    "steps": (
+        summary(
+            *(
+                measured(
+                    spread(3.0),
+                    metric="loss_end",
+                    unit="nats",
+                    better="lower",
+                    environment=STEPPED,
+                    task="fine-tuning",
+                    model="t5-small",
+                    name=name,
+                    run=name,
+                    split=split,
+                    processes=processes,
+                )
+                for name, split, processes in (("alone", "", ""), ("zero", "zero1", "2"))
+            ),
+            failed("out-of-memory", name="t5-3b", run="t5-3b", model="t5-3b", task="fine-tuning"),
+        ),
+        {},
+    ),
 }
 
 
 @cache
 def records() -> Path:
-    """A study's folder of results with one repeat of each run of EXAMPLES["telemetry"], and its telemetry."""
+    """A study's folder of results with the records of EXAMPLES["telemetry"] and EXAMPLES["steps"]."""
     folder = Path(tempfile.mkdtemp(prefix="cotejo-figures-"))
     record_repeat(folder, "traced~0123456789", "monotonic_s,own_cpu_s,cpu_s\n", [
         f"{100 + second},0,{2 * second}\n" for second in range(12)
     ])  # fmt: skip
+    for repeat in (1, 2, 3):
+        record_steps(folder, "alone~0123456789", [9.0 + repeat / 10 - step / 10 for step in range(12)], repeat)
+        record_steps(folder, "zero~0123456789", [8.5 + repeat / 10 - step / 10 for step in range(12)], repeat)
     return folder
+
+
+def record_steps(folder: Path, run: str, losses: list[float], repeat: int = 1, **changes: Any) -> None:
+    """A record of a training with these losses, of steps that take as many ms as they are steps, twice over."""
+    path = folder / "records" / "local" / run / f"r{repeat}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, changed(RECORD, **changes))
+    rows = [f"{step},{step},{step + (step + 1) / 500},{loss}\n" for step, loss in enumerate(losses)]
+    samples_path(path).write_text("index,sent_s,done_s,loss\n" + "".join(rows))
 
 
 def record_repeat(folder: Path, run: str, header: str, rows: list[str], repeat: int = 1, status: str = "ok") -> None:

@@ -1,5 +1,6 @@
 """A server's cluster: what the other nodes are told, and that those that need none have none."""
 
+import socket
 import stat
 from contextlib import contextmanager
 from dataclasses import replace
@@ -80,6 +81,13 @@ def test_what_others_can_reach_is_refused(monkeypatch):
     others.look()  # not again so soon
     with pytest.raises(MeasuringError):
         others.refuse_exposed()
+
+
+def test_what_others_can_reach_of_a_server_without_a_cluster_is_refused_too():
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(MeasuringError, match=rf"^port {port}: it listens on 0\.0\.0\.0, where other machines can"):
+            Joined().refuse_exposed()
 
 
 def test_why_a_cluster_can_not_be_is_why_there_is_no_server(tmp_path, monkeypatch):

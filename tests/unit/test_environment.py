@@ -2,17 +2,14 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
-from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 from record_example import RECORD, changed, served
 
 from cotejo import affinity
 from cotejo.code import ast_digest
-from cotejo.environment import facts, git_revision, gpu_facts, machine_facts, merge_key, software_facts
+from cotejo.environment import facts, git_revision, machine_facts, merge_key, software_facts
 from cotejo.schema import check, schema_of
 
 CPUINFO = (
@@ -109,92 +106,6 @@ def test_this_machines_facts_follow_the_schema():
     assert told["machine"]["threads"] >= len(affinity.mask())
 
 
-class NVMLError(Exception):
-    pass
-
-
-class FakeNvml(SimpleNamespace):
-    """NVML's module, which answers by name what it is given, and to every other question that it can't tell."""
-
-    NVMLError = NVMLError
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        def unsupported(*_: object) -> None:
-            raise NVMLError
-
-        return unsupported
-
-
-GPU_TOLD = FakeNvml(
-    nvmlInit=lambda: None,
-    nvmlShutdown=lambda: None,
-    nvmlDeviceGetCount=lambda: 1,
-    nvmlDeviceGetHandleByIndex=lambda index: index,
-    nvmlDeviceGetName=lambda handle: "NVIDIA A30",
-    nvmlDeviceGetUUID=lambda handle: "GPU-1",
-    nvmlSystemGetDriverVersion=lambda: "535.104.05",
-    nvmlSystemGetCudaDriverVersion=lambda: 12020,
-    nvmlDeviceGetVbiosVersion=lambda handle: "92.00.66.00.06",
-    nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=24 << 30),
-    nvmlDeviceGetEccMode=lambda handle: [1, 0],
-    nvmlDeviceGetEnforcedPowerLimit=lambda handle: 165000,
-    nvmlDeviceGetPowerManagementDefaultLimit=lambda handle: 165000,
-    nvmlDeviceGetPersistenceMode=lambda handle: 1,
-    nvmlDeviceGetMaxClockInfo=lambda handle, kind: {1: 1440, 2: 1215}[kind],
-    nvmlDeviceGetApplicationsClock=lambda handle, kind: {1: 930, 2: 1215}[kind],
-    nvmlDeviceGetCurrPcieLinkGeneration=lambda handle: 1,
-    nvmlDeviceGetMaxPcieLinkGeneration=lambda handle: 4,
-    nvmlDeviceGetCurrPcieLinkWidth=lambda handle: 16,
-    nvmlDeviceGetMaxPcieLinkWidth=lambda handle: 16,
-    nvmlDeviceGetComputeMode=lambda handle: 3,
-)
-
-
-def test_what_a_gpu_tells(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", GPU_TOLD)
-    (gpu,) = gpu_facts()
-    assert gpu == {
-        "name": "NVIDIA A30", "uuid": "GPU-1", "driver": "535.104.05", "cuda": "12.2", "vbios": "92.00.66.00.06",
-        "memory_mib": 24576, "ecc": True, "sm_clock_mhz": None, "sm_clock_max_mhz": 1440,
-        "sm_clock_application_mhz": 930, "memory_clock_mhz": None, "memory_clock_max_mhz": 1215,
-        "memory_clock_application_mhz": 1215, "power_limit_w": 165.0, "power_limit_default_w": 165.0,
-        "pcie_generation": 1, "pcie_generation_max": 4, "pcie_width": 16, "pcie_width_max": 16,
-        "compute_mode": "exclusive-process", "persistence": True, "mig": None,
-    }  # fmt: skip
-    check([gpu], schema_of("record")["properties"]["environment"]["properties"]["gpus"], affinity.SYSTEM)
-
-
-def test_what_a_gpu_does_not_tell_is_null(monkeypatch):
-    silent = FakeNvml(
-        nvmlInit=lambda: None,
-        nvmlShutdown=lambda: None,
-        nvmlDeviceGetCount=lambda: 1,
-        nvmlDeviceGetHandleByIndex=lambda index: index,
-    )
-    monkeypatch.setitem(sys.modules, "pynvml", silent)
-    (gpu,) = gpu_facts()
-    assert set(gpu.values()) == {None}
-    check([gpu], schema_of("record")["properties"]["environment"]["properties"]["gpus"], affinity.SYSTEM)
-
-
-def test_a_lost_gpu_is_left_out(monkeypatch):
-    def handle(index: int) -> int:
-        if index == 0:
-            raise NVMLError
-        return index
-
-    told = {**vars(GPU_TOLD), "nvmlDeviceGetCount": lambda: 2, "nvmlDeviceGetHandleByIndex": handle}
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(**told))
-    assert len(gpu_facts()) == 1
-
-
-def test_no_driver_or_no_library_is_no_gpu(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    assert gpu_facts() == []
-    monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert gpu_facts() == []
-
-
 def test_the_lock_digest_is_that_of_the_main_environment(tmp_path):
     assert software_facts(tmp_path)["lock_digest"] is None
     (tmp_path / "envs").mkdir()
@@ -274,6 +185,17 @@ def test_unlike_locks_of_stacks_do_not_merge_and_older_records_keep_their_key(pa
 @pytest.mark.parametrize("change", [{"server__ready_s": 3.0}, {"server__command": []}, {"client__cpus": [2]}])
 def test_how_a_server_was_started_keeps_nothing_apart(change):
     assert merge_key(served(**change)) == merge_key(served())
+
+
+def test_other_gpus_of_the_machine_keep_nothing_apart_where_a_run_tells_its_own():
+    def key(*there, shown):
+        return merge_key(changed(RECORD, environment__gpus=[*there], affinity__gpus=shown))["gpus"]
+
+    small = {**GPU, "name": "NVIDIA T400"}
+    assert key(GPU, small, shown=[GPU]) == key(GPU, shown=[GPU]) == key(GPU, shown=None) == ["NVIDIA A30"]
+    assert key(GPU, small, shown=[small]) == ["NVIDIA T400"]
+    assert key(GPU, shown=[{"name": "NVIDIA A30 MIG 1g.6gb"}]) == ["NVIDIA A30 MIG 1g.6gb"]
+    assert key(GPU, small, shown=None) == ["NVIDIA A30", "NVIDIA T400"]
 
 
 def test_another_driver_does_not_merge():

@@ -117,8 +117,8 @@ FULL: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
     "break_even": (COSTED, {"owned": "own", "rented": "cloud"}),
     **EXAMPLES,
 }
-# A kind that shows readings over time, with no median to be solid and no direction that is better.
-UNJUDGED = ("telemetry",)
+# Kinds that show what went on over time or steps, with no mark for a median that could be solid.
+UNJUDGED = ("telemetry", "steps")
 
 
 def beside(kind: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -237,7 +237,8 @@ def test_its_words_name_every_value_and_gap(kind: str) -> None:
     assert "(smoke)" in said or kind in UNJUDGED
     values = {"scaling": ["30.0"], "bars": ["20.0"], "stages": ["4.00", "9.00"], "latency_ecdf": ["30.1", "90.5"],
               "cost_speed": ["13.0", "20.0"], "break_even": ["13.0", "20.0"],
-              "training": ["603", "20,582"], "telemetry": ["median 2.00"]}  # fmt: skip
+              "training": ["603", "20,582"], "telemetry": ["median 2.00"],
+              "steps": ["loss 9.20 to 8.10", "13.0 ms", "8.70 to 7.60"]}  # fmt: skip
     for value in values.get(kind, ["20.1", "30.1"]):
         assert value in said
 

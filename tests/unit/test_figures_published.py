@@ -294,4 +294,4 @@ def test_trainings_that_ran_out_of_memory_are_crosses() -> None:
     (out,) = [place for place in below if place[0] > 20.1]
     assert out[0] > max(tick for tick in axes.get_xticks())
     said = texts(drawn)
-    assert "out of memory" in said and "no time" in said and "no memory" in said
+    assert "out of memory (OOM)" in said and "no time" in said and "no memory" not in said

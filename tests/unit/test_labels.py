@@ -15,6 +15,10 @@ from cotejo.labels import axis_label, mark_label, metric_label, number, value_la
         ("gpu_energy_per_request_j", "Energy per request, GPU"),
         ("train_s", "Training time"),
         ("gpu1_memory_allocated_peak_mib", "Peak memory, tensors on GPU 1"),
+        ("gpu1_memory_peak_mib", "Peak memory, GPU 1"),
+        ("gpu0_rx_mb_per_s", "PCIe received, GPU 0"),
+        ("rank1_rss_peak_mib", "Peak memory, resident, process 1"),
+        ("rank1_model_state_mib", "Model state, process 1"),
         ("something_new_mib", "Something new"),
     ],
 )
@@ -32,6 +36,12 @@ def test_an_axis_names_unit_and_direction() -> None:
 )
 def test_cores_label(cores: str, label: str) -> None:
     assert value_label("cores", cores).replace("\u00a0", " ") == label
+
+
+def test_processes_label() -> None:
+    assert value_label("processes", "2") == "2\u00a0processes"
+    assert value_label("processes", "1") == "1\u00a0process"
+    assert value_label("processes", "") == ""
 
 
 def test_origin_label() -> None:

@@ -47,6 +47,24 @@ def test_what_asks_for_more_gpus_is_a_line_as_the_study_has_it(config: Path) -> 
     assert line == two | {"needs": "2 GPUs"}
 
 
+def test_a_split_that_an_entry_names_is_the_same_split_on_the_cpu(config: Path) -> None:
+    tune = "{name: tune, model: t5-small, dataset: synthetic-text-to-sql, backend: transformers-trainer, "
+    blocks = [
+        f"- {tune}device: cuda, accelerators: [2, 4], nodes: 2, split: zero1}}",
+        f"- {tune.replace('name: tune', 'name: whole')}device: cuda, accelerators: 2, split: data_parallel}}",
+    ]
+    entry = "instead:\n  - {where: {backend: transformers-trainer, split: zero1}, set: {processes: 2, nodes: 1}}\n"
+    study = under(config, f"{CPU}{entry}", "\n".join(blocks))
+    [run] = study.runs
+    assert (run["device"], run["split"], run["processes"]) == ("cpu", "zero1", 2)
+    assert not {"accelerators", "nodes"} & set(run)
+    assert run["instead_of"] == "device=cuda; accelerators=2; nodes=2; processes="
+    [four] = study.merged
+    assert (four["accelerators"], four["measured_as"]) == (4, run["id"])
+    [whole] = study.needing  # which no entry names
+    assert (whole["needs"], whole["split"]) == ("2 GPUs", "data_parallel")
+
+
 def test_lines_keep_the_order_of_the_study(config: Path) -> None:
     study = under(config, CPU, f"{ON_TWO}\n{also(BLIP, 'batching: none, duration_s: 5')}\n{VIDEO}")
     assert [line["name"] for line in study.lines] == ["two", "blip", "video"]

@@ -23,6 +23,17 @@ def test_a_run_on_the_cpu_says_nothing_of_gpus_or_passes(config: Path) -> None:
     assert same["digest"] == run["digest"]
 
 
+def test_a_run_on_the_cpu_is_divided_over_memory_and_disk(config: Path) -> None:
+    by_layers, by_memory = (
+        load(config, also(SEEN, f"split: device_map, {way}")).runs[0]
+        for way in ("split_layers: '3,1'", "split_memory_gib: 0.02")
+    )
+    assert (by_layers["split"], by_layers["split_layers"]) == ("device_map", "3,1")
+    assert by_memory["split_memory_gib"] == 0.02 and "split_layers" not in by_memory
+    assert not {"accelerators"} & by_layers.keys()
+    assert "_device_map" in by_layers["id"] and by_layers["digest"] != by_memory["digest"]
+
+
 def test_a_run_on_a_gpu_has_one_unless_it_asks_for_more(config: Path) -> None:
     [one] = load(config, also(SEEN, "device: cuda")).runs
     assert (one["accelerators"], one["split"]) == (1, None)
@@ -39,13 +50,25 @@ def test_a_run_on_a_gpu_has_one_unless_it_asks_for_more(config: Path) -> None:
     ("block", "settings", "said"),
     [
         (CHAT, "accelerators: 1", "accelerators: 1: needs `device: cuda`"),
-        (CHAT, "split: device_map", "split: 'device_map': a model is split over accelerators"),
+        (TEXT, "split: device_map", "split: 'device_map': a model is split over accelerators"),
+        (CHAT, "split: tensor_parallel", "divides no model so; its ways: device_map"),
+        (CHAT, "split: device_map", "Say which by split_layers or by split_memory_gib, one of them"),
+        (CHAT, "split: device_map, split_layers: '1,2', split_memory_gib: 2", "by split_memory_gib, one of them"),
+        (CHAT, "split: device_map, split_layers: '1,2,1'", "must be a number for memory, and for the disk"),
+        (CHAT, "split: device_map, split_layers: '20,20'", "split_layers: 20,20: 40 layers, and the model has 4"),
+        (SEEN, "split: device_map, split_layers: '2,2', scale: full", "4 layers, and the model has 32"),
+        (CHAT, "split_memory_gib: 2", "split_memory_gib: 2: needs `split: device_map`"),
         (CHAT, "device: cuda, accelerators: 0", "needs at least one"),
         (CHAT, "device: cuda, accelerators: 2", "needs `split`"),
         (CHAT, "device: cuda, split: device_map", "needs at least two `accelerators`"),
         (CHAT, "device: cuda, accelerators: 2, split: tensor_parallel", "divides no model so; its ways: device_map"),
         (TEXT, "device: cuda", "backend openvino doesn't run on it. Take cpu"),
         (VIDEO.replace("openvino", "pytorch"), "device: cuda, accelerators: 2, split: device_map", "not yolo"),
+        (
+            SEEN,
+            "device: cuda, accelerators: 2, split: device_map, split_memory_gib: 2",
+            "split_memory_gib: 2: is for a CPU",
+        ),
         (SEEN, "split_layers: '2,2'", "needs `split: device_map`"),
         (SEEN, "device: cuda, accelerators: 2, split: device_map, split_layers: '1,1,2'", "a number for each"),
         (TEXT, "split_layers: '2,2'", "is no option of text-generation"),

@@ -4,7 +4,7 @@ import pytest
 
 from cotejo.affinity import Place, uniform
 from cotejo.errors import CotejoError
-from cotejo.processes import ALONE, Rank, own_rank, part_of, shares
+from cotejo.processes import ALONE, Rank, own_rank, part_of, peak_rss_mib, shares
 
 # Two sockets of four cores with two threads each, numbered as Linux numbers them: siblings are n and n + 8.
 SERVER = {cpu: Place(core=cpu % 8, node=cpu % 8 // 4, socket=cpu % 8 // 4) for cpu in range(16)}
@@ -43,3 +43,9 @@ def test_a_cpu_is_not_for_two():
 def test_a_step_is_divided_as_it_stands():
     assert [part_of("abcdef", Rank(number, 3)) for number in range(3)] == ["ab", "cd", "ef"]
     assert part_of("abc", ALONE) == "abc"
+
+
+def test_the_peak_is_read_where_linux_keeps_it(tmp_path):
+    (tmp_path / "status").write_text("Name:\tpython\nVmPeak:\t 9999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n")
+
+    assert peak_rss_mib(tmp_path / "status") == 2.0

@@ -18,7 +18,7 @@ from cotejo.study import load_study
 # characters a second. Of edge-cloud the document gives commands alone: one row for each number and system.
 COUNTED = {
     "chameleon-blip-triton": {"cpu": 4 * 2, "gpu-batching": 8 * 2, "two-gpus": 10 * 2, "tensorrt": 4 * 2},
-    "ccad-llava-a30": {"7b-one-gpu": 4 * 2 * 2, "7b-two-gpus": 4 * 2 * 2, "13b-two-gpus": 4 * 2 * 2},
+    "ccad-llava-a30": dict.fromkeys(("7b-one-gpu", "7b-two-gpus", "13b-two-gpus"), 4 * 2 * 2 + 2),
     "cml-vllm-ray": {
         **{f"throughput-tp{n}": 2 for n in (1, 2, 4)}, **{f"latency-tp{n}": 1 for n in (1, 2, 4)},
         "hey-tp1": 8, "hey-tp4": 8,

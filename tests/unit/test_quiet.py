@@ -3,11 +3,11 @@ import os
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 
 from cotejo import affinity, quiet
+from cotejo.accelerators import Accelerator
 from cotejo.quiet import gpu_memory_kept, look
 from cotejo.schema import check, schema_of
 
@@ -192,39 +192,6 @@ def test_our_own_processes_are_not_left_over(monkeypatch):
     assert "cotejo.example" not in told["leftovers"]
 
 
-class NVMLError(Exception):
-    pass
-
-
-def test_gpus(monkeypatch, machine):
-    def unsupported(*_):
-        raise NVMLError
-
-    driver = SimpleNamespace(
-        NVMLError=NVMLError,
-        nvmlInit=lambda: None,
-        nvmlShutdown=lambda: None,
-        nvmlDeviceGetCount=lambda: 1,
-        nvmlDeviceGetHandleByIndex=lambda index: index,
-        nvmlDeviceGetUUID=lambda handle: "GPU-1",
-        nvmlDeviceGetComputeRunningProcesses=lambda handle: [SimpleNamespace(pid=pid) for pid in (os.getpid(), PID)],
-        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used=3 << 30),
-        nvmlDeviceGetUtilizationRates=lambda handle: SimpleNamespace(gpu=97),
-        nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: 0x64,
-    )
-    monkeypatch.setitem(sys.modules, "pynvml", driver)
-    (gpu,) = machine.look(0)["gpus"]
-    assert gpu == {
-        "uuid": "GPU-1", "foreign_processes": 1, "memory_used_mib": 3072, "utilisation_percent": 97,
-        "throttle_reasons": ["sw_power_cap", "sw_thermal_slowdown", "hw_thermal_slowdown"],
-    }  # fmt: skip
-    driver.nvmlDeviceGetCurrentClocksThrottleReasons = unsupported
-    driver.nvmlDeviceGetMemoryInfo = driver.nvmlDeviceGetUtilizationRates = unsupported
-    driver.nvmlDeviceGetComputeRunningProcesses = unsupported
-    (gpu,) = machine.look(0)["gpus"]
-    assert gpu == {"uuid": "GPU-1", **dict.fromkeys(list(gpu)[1:])}
-
-
 def gpu(memory_mib: int | None, foreign: int | None = 0) -> dict[str, object]:
     return {"uuid": "GPU-1", "foreign_processes": foreign, "memory_used_mib": memory_mib}
 
@@ -241,3 +208,10 @@ def gpu(memory_mib: int | None, foreign: int | None = 0) -> dict[str, object]:
 )
 def test_memory_that_a_gpu_did_not_give_back(before, after, kept):
     assert gpu_memory_kept({"gpus": before}, {"gpus": after}) == kept
+
+
+def test_memory_of_a_gpu_that_a_program_was_not_shown_is_another_ones():
+    looks = {"gpus": [gpu(300)]}, {"gpus": [gpu(2300)]}
+    part, other = (Accelerator("MIG-1", uuid, None, None) for uuid in ("GPU-1", "GPU-2"))
+    assert gpu_memory_kept(*looks, [part]) == gpu_memory_kept(*looks)
+    assert gpu_memory_kept(*looks, [other]) == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from summary_example import not_measured, served, summary
+from summary_example import failed, not_measured, served, summary
 
 from cotejo.labels import metric_label
 from cotejo.published.rows import COLUMNS, read_published
@@ -52,6 +52,19 @@ def test_rows_are_grouped_by_run_and_what_no_run_measures_comes_last(section: An
         ("two", 1), ("cpu", 2), ("what no run re-measures", 1),
     ]  # fmt: skip
     assert sum(len(group["lines"]) for group in found["groups"]) == sum(each["count"] for each in found["counts"]) == 4
+
+
+def test_what_ran_out_of_memory_says_so_on_either_side(section: Any) -> None:
+    keys = ("name", "run", "model", "backend", "server", "precision", "accelerators", "task", "client")
+    ran_out = failed(
+        "out-of-memory", **{key: measured(1.0)[key] for key in keys}, **{k: LIKE[k] for k in ("marks", "system")}
+    )
+    oom = {"metric": "gpu_memory_per_node", "statistic": "peak", "value": "OOM", "unit": "GB"}
+    lines = section([oom, {}], ran_out)["groups"][0]["lines"]
+    assert [(line["published"], line["ours"], line["standing"], line["reasons"]) for line in lines] == [
+        ("OOM", "OOM", "reproduced", ["both out of memory"]),
+        ("20.5319 infer/s", "OOM", "not measured", ["failed: out-of-memory"]),
+    ]
 
 
 def test_a_line_has_the_value_as_printed_and_in_our_unit_ours_and_the_ratio(section: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from canned_server import canned
 
 from cotejo.errors import CotejoError
-from cotejo.servers import tgi, tgi_stand_in
+from cotejo.servers import confined, tgi, tgi_stand_in
 from cotejo.servers.interface import Endpoint, Job
 from cotejo.servers.tgi_stand_in_model import Growing
 
@@ -48,6 +48,7 @@ ENDPOINT = Endpoint({"http": 3000, "shards": 3001, "prometheus": 3002}, "llama-2
 def test_launch_has_the_flags_of_the_published_guide(tmp_path: Path) -> None:
     made = job(tmp_path)
     tgi.prepare(made)
+    (made.prepared / confined.LIBRARY).touch()  # where there is no compiler
     launch = tgi.launch(made, ENDPOINT)
     model = made.prepared / "llama-2-7b-chat"
     assert sorted(file.name for file in model.iterdir()) == ["config.json", "model.safetensors"]
@@ -60,7 +61,21 @@ def test_launch_has_the_flags_of_the_published_guide(tmp_path: Path) -> None:
 
 
 def test_only_a_client_of_one_request_turns_the_prefix_cache_off(tmp_path: Path) -> None:
-    assert "PREFIX_CACHING" not in tgi.launch(job(tmp_path, client="cotejo"), ENDPOINT).environment
+    assert "PREFIX_CACHING" not in tgi.launch(job(tmp_path, accelerators=1, client="cotejo"), ENDPOINT).environment
+
+
+def test_shards_meet_where_no_other_machine_reaches_them(tmp_path: Path) -> None:
+    made = job(tmp_path)
+    with pytest.raises(CotejoError, match=r"split: tensor_parallel: can't be confined to one network interface"):
+        tgi.launch(made, ENDPOINT)
+    (made.prepared / confined.LIBRARY).touch()
+    told = tgi.launch(made, ENDPOINT).environment
+    assert (told["LD_PRELOAD"], told["COTEJO_LISTEN_ADDRESS"]) == (
+        str(made.prepared / "listen_only.so"),
+        "127.0.0.1",
+    )
+    (tmp_path / "one").mkdir()
+    assert "LD_PRELOAD" not in tgi.launch(job(tmp_path / "one", accelerators=1, split=None), ENDPOINT).environment
 
 
 def test_other_splits_than_tensors_are_refused(tmp_path: Path) -> None:

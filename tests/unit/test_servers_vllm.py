@@ -53,6 +53,20 @@ def test_gpus_are_divided_by_vllm_itself_and_lend_it_their_memory(tmp_path):
     assert "--kv-cache-memory-bytes" not in command
 
 
+def test_several_ranks_are_confined_where_what_confines_them_could_be_compiled(tmp_path):
+    job = Job(RUN | {"cpu_ranks": 2}, tmp_path, tmp_path, tmp_path, Path("/env/bin/python"), 4, tmp_path / "scratch")
+    vllm.prepare(job)
+    assert (tmp_path / "listen_only.c").is_file()
+    (tmp_path / "listen_only.so").touch()
+    told = vllm.launch(job, ENDPOINT).environment
+    assert (told["LD_PRELOAD"], told["COTEJO_LISTEN_ADDRESS"]) == (str(tmp_path / "listen_only.so"), "127.0.0.1")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    job = Job(RUN, alone, alone, alone, Path("/env/bin/python"), 4, alone / "scratch")
+    vllm.prepare(job)
+    assert not list(alone.iterdir()) and "LD_PRELOAD" not in vllm.launch(job, ENDPOINT).environment
+
+
 def test_options_reach_the_command_line(tmp_path):
     command, _ = launched(tmp_path, eager=True, load_format="dummy", context_tokens=512, kv_cache_gib=0.5)
     assert "--enforce-eager" in command and option(command, "--load-format") == "dummy"

@@ -1,10 +1,5 @@
 """vLLM's parts joined by Ray: how a cluster is started, and what keeps it to one network interface."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +9,7 @@ from test_servers_vllm import ENDPOINT, RUN, option
 
 from cotejo.cluster import stand_in
 from cotejo.errors import CotejoError
-from cotejo.servers import vllm, vllm_ray
+from cotejo.servers import confined, vllm
 from cotejo.servers.interface import Cluster, Job
 
 SPREAD = {
@@ -23,23 +18,11 @@ SPREAD = {
 }  # fmt: skip
 CLUSTER = Cluster(2, "10.0.0.1", "ib0", 7000, Path("/tmp/cotejo-1"), "hush")
 
-LISTENS = """
-import socket, sys
-family, address = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, sys.argv[1]
-with socket.socket(family) as each:
-    if family == socket.AF_INET6:
-        each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sys.argv[2]))
-    if address != "::never":
-        each.bind((address, 0))
-    each.listen()
-    print(each.getsockname()[0])
-"""
-
 
 def job(folder: Path, cluster: Cluster | None = CLUSTER, **settings: Any) -> Job:
     run = RUN | SPREAD | settings
     vllm.check(run)
-    (folder / vllm_ray.LIBRARY).touch()
+    (folder / confined.LIBRARY).touch()
     return Job(run, folder, folder, folder, Path("/env/bin/python"), 4, folder / "scratch", cluster=cluster)
 
 
@@ -81,8 +64,8 @@ def test_the_line_for_people_names_no_address_that_is_not_known_yet(tmp_path):
 
 def test_without_a_compiler_ray_is_refused_and_nothing_else_is(tmp_path, monkeypatch):
     given = job(tmp_path)
-    (tmp_path / vllm_ray.LIBRARY).unlink()
-    monkeypatch.setattr(vllm_ray.shutil, "which", lambda name: None)
+    (tmp_path / confined.LIBRARY).unlink()
+    monkeypatch.setattr(confined.shutil, "which", lambda name: None)
     vllm.prepare(given)
     assert [path.name for path in tmp_path.iterdir()] == ["listen_only.c"]
     with pytest.raises(CotejoError, match=r"executor: ray: .* found no working C compiler .* Install one"):
@@ -97,48 +80,7 @@ def test_a_compiler_that_fails_is_no_compiler(tmp_path, monkeypatch):
     false.write_text("#!/bin/sh\nexit 1\n")
     false.chmod(0o755)
     monkeypatch.setenv("PATH", str(false.parent))
-    vllm_ray.prepare(tmp_path)
-    with pytest.raises(CotejoError, match="found no working C compiler"):
-        vllm_ray.library(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not any(map(shutil.which, vllm_ray.COMPILERS)):
-        pytest.skip("no C compiler: apt-get install gcc libc6-dev")
-    folder = tmp_path_factory.mktemp("prepared")
-    vllm_ray.prepare(folder)
-    return vllm_ray.library(folder)
-
-
-def listening(library: Path, address: str, only_v6: bool = False, told: str = "127.0.0.9") -> str:
-    """Where a program listens in the end, or the last word of why it doesn't."""
-    environment = {**os.environ, "LD_PRELOAD": str(library), "COTEJO_LISTEN_ADDRESS": told}
-    command = [sys.executable, "-c", LISTENS, address, str(int(only_v6))]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    return done.stdout.strip() or done.stderr.strip().rpartition("] ")[2]
-
-
-@pytest.mark.parametrize(
-    ("address", "found"),
-    [
-        ("0.0.0.0", "127.0.0.9"),
-        ("", "127.0.0.9"),
-        ("127.0.0.1", "127.0.0.1"),
-        ("127.0.0.3", "127.0.0.3"),
-        ("::", "::ffff:127.0.0.9"),
-        ("::ffff:0.0.0.0", "::ffff:127.0.0.9"),
-        ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
-        ("::never", "Cannot assign requested address"),
-    ],
-)
-def test_who_would_listen_everywhere_listens_at_one_address(library, address, found):
-    if ":" in address and not socket.has_dualstack_ipv6():
-        pytest.skip("this machine has no IPv6")
-    assert listening(library, address) == found
-
-
-def test_who_can_not_be_confined_gets_no_port(library):
-    assert listening(library, "0.0.0.0", told="nonsense") == "Cannot assign requested address"
-    if socket.has_dualstack_ipv6():
-        assert listening(library, "::", only_v6=True) == "Cannot assign requested address"
+    confined.prepare(tmp_path)
+    with pytest.raises(CotejoError, match=r"executor: ray: .* found no working C compiler"):
+        confined.environment(tmp_path, "127.0.0.1", "executor: ray")
+    assert confined.where_compiled(tmp_path, "127.0.0.1") == {}

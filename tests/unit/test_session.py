@@ -5,21 +5,7 @@ import pytest
 
 from cotejo import affinity, session
 from cotejo.errors import CotejoError
-from cotejo.session import client_cpus, devices, hide, refuse_missing, stack_environment, telling_line
-
-
-@pytest.mark.parametrize(
-    ("run", "outer", "expected"),
-    [
-        ({"device": "cpu", "accelerators": 0}, {}, {}),
-        ({"device": "cuda", "accelerators": None}, {}, {}),
-        ({"device": "cuda", "accelerators": 2}, {}, {"CUDA_VISIBLE_DEVICES": "0,1"}),
-        ({"device": "cuda", "accelerators": 1}, {"CUDA_VISIBLE_DEVICES": "3,5"}, {"CUDA_VISIBLE_DEVICES": "3"}),
-        ({"device": "cuda", "accelerators": 4, "nodes": 2}, {}, {"CUDA_VISIBLE_DEVICES": "0,1"}),
-    ],
-)
-def test_a_server_sees_as_many_gpus_as_it_is_to_use(run, outer, expected):
-    assert devices(run, outer) == expected
+from cotejo.session import client_cpus, hide, refuse_missing, stack_environment, telling_line
 
 
 def test_a_stacks_programs_come_first_and_no_secret_is_handed_on(monkeypatch):

@@ -39,6 +39,26 @@ def test_rows_of_tables_say_it_as_runs_do() -> None:
     assert asked(row)["accelerators"] == "1"
 
 
+def test_processes_stand_in_for_several_gpus() -> None:
+    study = {"device": "cuda", "accelerators": 3, "nodes": 3, "split": "zero1"}
+    run = {"device": "cpu", "split": "zero1", "processes": 2}
+    run |= {"instead_of": instead_of(study, run)}
+    assert run["instead_of"] == "device=cuda; accelerators=3; nodes=3; processes="
+    assert phrases(run) == ["2 processes on the cpu instead of 3 GPUs on 3 nodes"]
+    back = asked(run)
+    assert [back[key] for key in ("device", "accelerators", "nodes", "split", "processes")] == [
+        "cuda", "3", "3", "zero1", ""
+    ]  # fmt: skip
+    of_one_node = run | {"instead_of": instead_of(study | {"nodes": None}, run)}
+    assert phrases(of_one_node) == ["2 processes on the cpu instead of 3 GPUs"]
+
+
+def test_memory_and_disk_stand_in_for_several_gpus() -> None:
+    run = {"device": "cpu", "split": "device_map"}
+    run |= {"instead_of": instead_of(run | {"device": "cuda", "accelerators": 2}, run)}
+    assert phrases(run) == ["memory and disk instead of 2 GPUs"]
+
+
 def test_a_setting_may_be_missing_on_either_side() -> None:
     assert instead_of({"split": "zero1"}, {}) == "split=zero1"
     assert phrases({"instead_of": "split=zero1"}) == ["none instead of zero1"]

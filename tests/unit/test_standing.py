@@ -249,10 +249,14 @@ OOM = {"metric": "gpu_memory_per_node", "statistic": "peak", "value": "OOM", "un
 
 def test_running_out_of_memory_can_be_reproduced(compared: Any) -> None:
     row = only(compared([OOM], broken("out-of-memory")))
-    assert (row["standing"], row["reasons"]) == ("reproduced", "out of memory too")
+    assert (row["standing"], row["reasons"]) == ("reproduced", "both out of memory")
     elsewhere = only(compared([OOM], broken("out-of-memory", system="local")))
     assert elsewhere["standing"] == "not comparable"
-    assert elsewhere["reasons"] == "other system: local, not p100; out of memory too"
+    assert elsewhere["reasons"] == "both out of memory; other system: local, not p100"
+    few = only(compared([OOM], broken("out-of-memory", attempts=2.0)))
+    assert (few["standing"], few["reasons"]) == ("not comparable", "both out of memory; attempts 2 < 6")
+    mixed = only(compared([OOM], broken("out-of-memory; timeout")))
+    assert (mixed["standing"], mixed["reasons"]) == ("not comparable", "both out of memory; in part timeout")
 
 
 def test_what_ran_where_the_published_one_could_not_is_not_comparable(compared: Any) -> None:

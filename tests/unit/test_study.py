@@ -4,12 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from study_example import CHAT, TEXT, VIDEO, also, copy_config, load
+from study_example import TEXT, VIDEO, copy_config, load
 
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
-from cotejo.study import check_machine, load_config, load_study
-from cotejo.systems import load_system
+from cotejo.study import load_config, load_study
 
 
 @pytest.fixture
@@ -150,47 +149,6 @@ def test_a_study_named_like_an_overlaid_one_is_refused(config: Path) -> None:
     shutil.copy(config / "studies" / "demo.yaml", config / "studies" / "test-smoke.yaml")
     with pytest.raises(CotejoError, match=r"test-smoke\.yaml: its results would share a folder"):
         load(config, VIDEO, overlay="smoke")
-
-
-def test_a_remote_system_has_the_cpus_its_file_gives(config: Path) -> None:
-    (config / "systems" / "big.yaml").write_text("name: Big\nsite: edge\ncpus: 64\n")
-    study = f"title: Test\nruns:\n{VIDEO[:-1]}, cores: 64}}\nfigures: []\n"
-    (config / "studies" / "test.yaml").write_text(study)
-    loaded = load_study("test", systems=["big"], config=config)
-    [run] = loaded.runs
-    assert (run["cores"], run["system"]) == (64, "big")
-    big = load_system(config / "systems" / "big.yaml")
-    check_machine(loaded, run, big, config)
-    (config / "studies" / "test.yaml").write_text(study.replace("64", "65"))
-    more = load_study("test", systems=["big"], config=config)  # to be drawn, a study needs no cores
-    with pytest.raises(CotejoError, match=r"test\.yaml: runs\[0\]\.cores: 65"):
-        check_machine(more, more.runs[0], big, config)
-
-
-def test_a_node_has_the_cpus_that_slurm_is_asked_for(config: Path) -> None:
-    node = "name: Big\nsite: cluster\ncpus: 64\nslurm: {cpus_per_task: 60}\n"
-    (config / "systems" / "big.yaml").write_text(node)
-    loaded = load(config, f"{VIDEO[:-1]}, cores: [60, 64]}}", systems=["big"])
-    big = load_system(config / "systems" / "big.yaml")
-    check_machine(loaded, loaded.runs[0], big, config)
-    with pytest.raises(CotejoError, match=r"test\.yaml: runs\[0\]\.cores: 64: not among the 60 CPUs \(0-59\)"):
-        check_machine(loaded, loaded.runs[1], big, config)
-
-
-def test_no_run_may_take_longer_than_its_job_may_live(config: Path) -> None:
-    file = config / "systems" / "big.yaml"
-    file.write_text("name: Big\nsite: cluster\nslurm: {cpus_per_task: 60, runtime_min: 30}\n")
-    loaded = load(config, f"{VIDEO[:-1]}, timeout_s: [1800, 1801]}}", systems=["big"])
-    check_machine(loaded, loaded.runs[0], load_system(file), config)
-    limit = r"test\.yaml: runs\[0\]\.timeout_s: 1801: longer .* 30 min \(.*systems/big\.yaml: slurm\.runtime_min\)"
-    with pytest.raises(CotejoError, match=limit):
-        check_machine(loaded, loaded.runs[1], load_system(file), config)
-
-
-def test_a_client_too_has_the_cpus_of_its_system(config: Path) -> None:
-    loaded = load(config, also(CHAT, 'client_cores: "0,4096"'))
-    with pytest.raises(CotejoError, match=r"test\.yaml: runs\[0\]\.client_cores: '0,4096': "):
-        check_machine(loaded, loaded.runs[0], load_system(config / "systems" / "local.yaml"), config)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "config/studies").glob("*.yaml"))])

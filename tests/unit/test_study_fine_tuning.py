@@ -7,6 +7,7 @@ from study_example import TEXT, also, copy_config, load
 
 from cotejo import backends
 from cotejo.errors import CotejoError
+from cotejo.stand_in import phrases
 
 TUNE = "- {name: tune, model: t5-small, dataset: synthetic-text-to-sql, backend: transformers-trainer}"
 
@@ -63,7 +64,7 @@ def test_what_does_not_go_together_is_refused(config: Path, settings: str, said:
         load(config, also(TUNE, settings))
 
 
-def test_under_the_smoke_overlay_one_gpu_is_stood_in_for_and_three_are_a_line_that_needs_them(config: Path) -> None:
+def test_under_the_smoke_overlay_one_gpu_is_stood_in_for_and_three_are_two_processes(config: Path) -> None:
     blocks = "\n".join(
         [
             also(TUNE, "device: cuda, epochs: 5"),
@@ -71,10 +72,11 @@ def test_under_the_smoke_overlay_one_gpu_is_stood_in_for_and_three_are_a_line_th
         ]
     )
     study = load(config, blocks, overlay="smoke")
-    [run] = study.runs
-    assert (run["device"], run["max_steps"], run["epochs"]) == ("cpu", 8, 5)
-    [line] = study.needing
-    assert (line["needs"], line["accelerators"], line["split"]) == ("3 GPUs", 3, "zero1")
+    alone, two = study.runs
+    assert (alone["device"], alone["max_steps"], alone["epochs"]) == ("cpu", 8, 5)
+    assert "processes" not in alone
+    assert (two["device"], two["processes"], two["split"]) == ("cpu", 2, "zero1")
+    assert phrases(two) == ["2 processes on the cpu instead of 3 GPUs"]
 
 
 def test_processes_on_the_cpu_are_settings_of_their_own_and_stay_under_the_smoke_overlay(config: Path) -> None:

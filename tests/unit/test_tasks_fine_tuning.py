@@ -113,6 +113,13 @@ def test_one_of_two_processes_trains_on_its_half_and_its_samples_are_of_both():
     assert level.samples[0]["tokens_in"] == sum(index + 1 for index in steps[3])
 
 
+def test_each_process_tells_its_memory_under_its_own_rank():
+    clock = Clock()
+    level = measure(Engine(clock, [9.0] * 5), pairs(8), RUN, "training", None, clock, Rank(1, 2))
+    assert set(level.reported) == {"gpu0_memory_allocated_peak_mib", "rank1_rss_peak_mib"}
+    assert level.reported["rank1_rss_peak_mib"] > 10
+
+
 def test_what_does_not_divide_evenly_is_refused():
     with pytest.raises(ValueError, match="5 items can't be divided over 2 processes"):
         part_of([1, 2, 3, 4, 5], Rank(0, 2))
@@ -156,7 +163,8 @@ def test_metrics_of_known_samples():
          "ok": 1, "pairs": 32, "loss": 59.0 - index}
         for index in range(60)
     ]  # fmt: skip
-    level = {"duration_s": 30.0, "reported": {"gpu0_memory_allocated_peak_mib": 512.0}}
+    memory = {"gpu0_memory_allocated_peak_mib": 512.0, "rank0_rss_peak_mib": 900.5, "rank0_model_state_mib": 460.25}
+    level = {"duration_s": 30.0, "reported": memory}
     found = {metric.name: metric for metric in metrics(pd.DataFrame(rows), level, RUN)}
     values = {name: metric.value for name, metric in found.items()}
     assert next(iter(found)) == "train_s"
@@ -165,8 +173,9 @@ def test_metrics_of_known_samples():
     assert values["latency_p50_ms"] == values["latency_p90_ms"] == pytest.approx(500)
     assert values["latency_p95_ms"] is values["latency_p99_ms"] is None  # floors of 90 and 459 samples
     assert (values["loss_start"], values["loss_end"]) == (54.5, 4.5)  # of ten steps each
-    assert values["gpu0_memory_allocated_peak_mib"] == 512
-    assert {found[name].better for name in ("train_s", "loss_end", "gpu0_memory_allocated_peak_mib")} == {"lower"}
+    assert {name: values[name] for name in memory} == memory
+    assert {(found[name].unit, found[name].better) for name in memory} == {("MiB", "lower")}
+    assert {found[name].better for name in ("train_s", "loss_end")} == {"lower"}
 
 
 @pytest.mark.parametrize(("losses", "start", "end"), [([5.0, 3.0], 5, 3), ([5.0, 4.0, 2.0, 0.0, 1.0, 2.0], 4.5, 1.5)])

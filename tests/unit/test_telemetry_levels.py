@@ -29,8 +29,8 @@ MACHINE = table(
 )
 
 
-def of(columns, level=LEVEL, cpus=2, sampler_aside=True):
-    return level_telemetry(columns, level, cpus, sampler_aside)
+def of(columns, level=LEVEL, cpus=2, sampler_aside=True, own_gpus=None):
+    return level_telemetry(columns, level, cpus, sampler_aside, own_gpus=own_gpus)
 
 
 def test_a_level_is_told_of_its_own_window_only():
@@ -139,6 +139,7 @@ def test_a_gpus_energy_is_its_power_over_the_window_where_it_has_no_counter():
             "temperature_peak_c": 45, "sm_clock_mhz": 1420, "memory_clock_mhz": 1215,
             "throttle_reasons": ["sw_power_cap", "sync_boost"],
             "rx_mb_per_s": 15, "tx_mb_per_s": None, "energy_j": pytest.approx(energy_j), "foreign_processes": 1,
+            "used": True, "sm_clock_change_percent": None,
         }
     ]  # fmt: skip
     assert told["energy"]["gpu_j"] == pytest.approx(energy_j)
@@ -202,13 +203,61 @@ def test_what_clients_used_is_a_metric_where_there_were_any():
     assert (metric.value, metric.unit, metric.better) == (0.7, "cores", "lower")
 
 
+def of_gpus(*gpus):
+    """The metrics of GPUs, each given by its peak of memory and what it received; by name."""
+    told = [{"memory_peak_mib": peak, "rx_mb_per_s": rx, "tx_mb_per_s": None} for peak, rx in gpus]
+    metrics = named(changed(TELEMETRY, gpus=told, energy__gpu_j=42.0))
+    return {name: metric.value for name, metric in metrics.items() if name.startswith("gpu")}
+
+
 def test_resources_of_gpus_become_metrics():
-    gpus = [{"memory_peak_mib": 500.0}, {"memory_peak_mib": 900.0}, {"memory_peak_mib": None}]
-    metrics = named(changed(TELEMETRY, gpus=gpus, energy__gpu_j=42.0))
-    assert (metrics["gpu_energy_per_request_j"].value, metrics["gpu_memory_peak_mib"].value) == (2.0, 900.0)
+    energy = {"gpu_energy_per_request_j": 2.0}
+    assert of_gpus((500.0, 30.0)) == energy | {"gpu_memory_peak_mib": 500.0, "gpu_memory_total_mib": 500.0}
+    assert of_gpus((500.0, 30.0), (900.0, None)) == energy | {
+        "gpu_memory_peak_mib": 900.0, "gpu_memory_total_mib": 1400.0, "gpu0_memory_peak_mib": 500.0,
+        "gpu1_memory_peak_mib": 900.0, "gpu0_rx_mb_per_s": 30.0,
+    }  # fmt: skip
+    assert "gpu_memory_total_mib" not in of_gpus((500.0, 30.0), (None, 2.0))
+
+
+def test_gpus_that_were_not_measured_are_in_no_metric():
+    gpus = [
+        {"memory_peak_mib": peak, "rx_mb_per_s": 1.0, "tx_mb_per_s": 1.0, "used": used}
+        for peak, used in ((500.0, False), (900.0, True))
+    ]
+    metrics = named(changed(TELEMETRY, gpus=gpus))
+    assert metrics["gpu_memory_total_mib"].value == 900.0
+    assert "gpu0_rx_mb_per_s" not in metrics
 
 
 def test_what_is_unknown_is_no_metric():
     assert named(None) == {}
     assert "package_energy_per_request_j" not in named(TELEMETRY, requests_ok=0)
     assert named(changed(TELEMETRY, pss_peak_mib=None, energy__package_j=None)).keys() == {"cpu_cores", "rss_peak_mib"}
+
+
+def test_only_the_runs_own_gpus_count_as_its_energy():
+    other = {name.replace("GPU-a", "GPU-b"): series for name, series in GPU.items()}
+    both, own, none = (of({**MACHINE, **GPU, **other}, own_gpus=gpus) for gpus in (None, {"GPU-b"}, set()))
+    assert both["energy"]["gpu_j"] == 2 * own["energy"]["gpu_j"] > 0
+    assert none["energy"]["gpu_j"] is None
+    assert [gpu["used"] for gpu in own["gpus"]] == [False, True]
+    assert [gpu["used"] for gpu in none["gpus"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("clocks", "utilisation", "percent"),
+    [
+        ([1440] * 10, [100] * 10, 0),
+        ([1440] * 5 + [1224] * 5, [100] * 10, -15),
+        ([1440, 900] * 5, [100] * 10, 0),  # it jumps, but stays where it is
+        ([1440] * 8 + [210] * 6, [100] * 8 + [0] * 6, 0),  # it had nothing to do at the end
+        ([210] * 6 + [1440] * 6, [0] * 6 + [100] * 6, None),  # too few looks saw it at work
+        ([1440] * 7, [100] * 7, None),
+    ],
+)
+def test_how_a_gpus_clock_changed_while_it_was_at_work(clocks, utilisation, percent):
+    times_s = [10.1 + 0.1 * look for look in range(len(clocks))]
+    gpu = table(times_s, **{"sm_clock_mhz__GPU-a": clocks, "utilisation_percent__GPU-a": utilisation})
+    [told] = of({**MACHINE, **gpu})["gpus"]
+    assert told["sm_clock_change_percent"] == (None if percent is None else pytest.approx(percent))

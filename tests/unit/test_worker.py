@@ -165,12 +165,6 @@ def test_a_worker_that_is_stopped_leaves_no_report(job, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_peak_is_read_where_linux_keeps_it(tmp_path):
-    (tmp_path / "status").write_text("Name:\tpython\nVmPeak:\t 9999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n")
-
-    assert worker.peak_rss_mib(tmp_path / "status") == 2.0
-
-
 def test_a_missing_job_is_one_line_and_exit_status_1(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "cotejo.worker", "--job", str(tmp_path / "job.json")],

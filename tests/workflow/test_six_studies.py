@@ -45,7 +45,9 @@ def test_the_plan_prints_what_is_not_measured_and_what_stands_in(project):
 
     assert of("two-gpus") == ["needs 2 GPUs"]
     assert of("tensorrt") == ["needs TensorRT"]
-    assert of("t5-large-zero1") == of("t5-large-data-parallel") == ["needs 3 nodes"]
+    two = ["synthetic-text-to-sql instead of wikisql, 2 processes on the cpu instead of 3 GPUs on 3 nodes"]
+    assert of("t5-large-zero1") == of("t5-large-data-parallel") == of("t5-3b-zero3-offload") == two
+    assert [text.partition("_")[0] for text in of("t5-large-zero1-two")] == ["measured as t5-large-zero1"]
     assert (of("throughput-tp2"), of("hey-tp4")) == (["needs 2 nodes"], ["needs 4 nodes"])
     assert of("hey-tp1") == ["cpu instead of one GPU"]
     assert of("7b-one-gpu") == ["vizwiz-like instead of vizwiz-vqa, fp32 instead of fp16, cpu instead of one GPU"]

@@ -1,69 +1,116 @@
-"""ONNX Runtime: BLIP and YOLO."""
+"""ONNX Runtime: BLIP and YOLO, on CPUs, and on one NVIDIA GPU by its CUDA provider or TensorRT's."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cotejo.backends import onnxruntime_provider
 from cotejo.backends.in_turn import InTurn, Outputs
+from cotejo.backends.onnxruntime_provider import CPU, provider_of
 from cotejo.errors import CotejoError
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 FORMATS = dict.fromkeys(("blip", "yolo"), "onnx")
 ARCHITECTURES = tuple(FORMATS)
-PRECISIONS = ("fp32", "fp16")
-DEVICES = ("cpu",)
+PRECISIONS = ("fp32", "fp16", "int8")
+DEVICES = ("cpu", "cuda")
 SPLITS = ()
-DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "numpy", "av")
+OPTIONS = {"provider": None}
+USUAL = {"provider": {"cuda": "cuda"}}
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "tensorrt-cu13", "nvidia-cudnn-cu13", "numpy", "av")
+STACK = (
+    "tensorrt"  # which has CUDA's libraries of the version that onnxruntime-gpu needs, whatever PyTorch is built for
+)
 
-PROVIDERS = {"cpu": ["CPUExecutionProvider"]}
+# What a precision's graph computes in; that of int8 has 8 bits between its Q/DQ nodes, and single precision elsewhere.
+COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
 
 
 def check(run: Mapping[str, Any]) -> None:
-    """CotejoError unless the arithmetic asked for is that of the model, which ONNX Runtime keeps to on a CPU."""
-    own = {"fp32": "f32", "fp16": "f16"}[run["precision"]]
+    """CotejoError unless the arithmetic asked for is that of the model, and its provider has it."""
+    own = COMPUTES[run["precision"]]
     if run["compute_precision"] not in (own, "device-default"):
         raise CotejoError(
-            f"compute_precision: {run['compute_precision']}: onnxruntime computes in the model's own precision on a "
-            f"CPU. Use {own} or device-default"
+            f"compute_precision: {run['compute_precision']}: onnxruntime computes in the model's own precision. "
+            f"Use {own} or device-default"
+        )
+    if run.get("provider") and run["device"] == "cpu":
+        raise CotejoError(f"provider: {run['provider']}: computes on GPUs. Add `device: cuda`, or delete it")
+    if run["precision"] == "int8" and provider_of(run) == "cuda":
+        raise CotejoError(
+            "precision: int8: onnxruntime's CUDA provider turns 8 bits back into 32 and computes with those. Add "
+            "`provider: tensorrt`, or take another precision"
         )
 
 
+def stack(run: Mapping[str, Any]) -> str | None:
+    return STACK if run["device"] == "cuda" else None
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    if run["device"] == "cpu" or not there.known:
+        return ""
+    needed = {"cuda": "onnxruntime-gpu", "tensorrt": "tensorrt-cu13"}
+    asked = provider_of(run)
+    for provider in dict.fromkeys(("cuda", asked)):
+        if not there.version(needed[provider]):
+            return f"provider: {asked}: {needed[provider]} is not installed for {there.python}. Run `make env-{STACK}`"
+    return ""
+
+
 def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: int) -> "Blip | Yolo":
-    session = _session(run, artefact / "model.onnx", threads)
-    return Blip(session) if run["architecture"] == "blip" else Yolo(session, threads)
+    session = _session(run, artefact, threads)
+    engine = Blip(session) if run["architecture"] == "blip" else Yolo(session, threads)
+    if run["device"] != "cpu":
+        begun_s = time.monotonic()
+        engine.infer(*_nothing(run, session))
+        engine.first_inference_s = time.monotonic() - begun_s
+    return engine
 
 
-def _session(run: Mapping[str, Any], model: Path, threads: int) -> Any:
+def _session(run: Mapping[str, Any], artefact: Path, threads: int) -> Any:
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    wanted = PROVIDERS[run["device"]]
-    session = InferenceSession(model, options, providers=wanted)
-    # Where a provider cannot be loaded the session quietly takes another one.
-    if session.get_providers() != wanted:
-        raise CotejoError(
-            f"device: {run['device']}: onnxruntime took {', '.join(session.get_providers())} in place of "
-            f"{', '.join(wanted)}. Install what that provider needs"
-        )
+    if run["device"] != "cpu":
+        return onnxruntime_provider.session_on_gpu(run, artefact, options)
+    session = InferenceSession(artefact / "model.onnx", options, providers=[CPU])
+    onnxruntime_provider.refuse_other(session.get_providers(), (CPU,))
     return session
 
 
-def _properties(session: Any) -> dict[str, Any]:
+def _nothing(run: Mapping[str, Any], session: Any) -> list[np.ndarray]:
+    """The inputs of a first inference, of the shapes that all requests have: for them engines are built, or tried."""
+    image = session.get_inputs()[0].shape
+    inputs = [np.zeros((1, *image[1:]), np.float32)]
+    return inputs if run["architecture"] == "yolo" else [*inputs, np.ones((1, run["caption_tokens"]), np.int64)]
+
+
+def _properties(session: Any, first_inference_s: float | None) -> dict[str, Any]:
     options = session.get_session_options()
-    return {
+    found = {
         "providers": session.get_providers(),
         "intra_op_num_threads": options.intra_op_num_threads,
         "inter_op_num_threads": options.inter_op_num_threads,
         "graph_optimization_level": options.graph_optimization_level.name,
         "execution_mode": options.execution_mode.name,
     }
+    if first_inference_s is None:
+        return found
+    return {**found, **onnxruntime_provider.placed(session), "first_inference_s": first_inference_s}
 
 
 class Blip:
     """An engine of the captioning task."""
+
+    first_inference_s: float | None = None  # on a GPU, while it is loaded
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -74,11 +121,13 @@ class Blip:
         return logits
 
     def properties(self) -> dict[str, Any]:
-        return _properties(self._session)
+        return _properties(self._session, self.first_inference_s)
 
 
 class Yolo(InTurn):
     """An engine of the video task."""
+
+    first_inference_s: float | None = None  # likewise
 
     def __init__(self, session: Any, threads: int) -> None:
         super().__init__()
@@ -92,4 +141,4 @@ class Yolo(InTurn):
         return predictions, prototypes
 
     def properties(self) -> dict[str, Any]:
-        return {"slots": self.slots, **_properties(self._session)}
+        return {"slots": self.slots, **_properties(self._session, self.first_inference_s)}

@@ -3,29 +3,33 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cotejo.backends import cuda
+from cotejo.backends import cuda, division
 from cotejo.backends.greedy import Greedy
 from cotejo.backends.in_turn import InTurn, Outputs
 from cotejo.backends.openai_whisper import Transcriber
 from cotejo.errors import CotejoError
 from cotejo.files import read_json
 from cotejo.models import architecture
-from cotejo.models.huggingface import DeviceMap
+from cotejo.models.huggingface import DeviceMap, Place
 from cotejo.tasks.text_generation import Generation
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 FORMATS = dict.fromkeys(("llama", "yolo", "whisper", "blip", "llava"), None)
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32", "fp16", "bf16")
 DEVICES = ("cpu", "cuda")
 SPLITS = ("device_map",)
-OPTIONS = {"split_layers": None}
+CPU_SPLITS = SPLITS  # there, over memory and disk
+OPTIONS = {"split_layers": None, "split_memory_gib": None}
 DISTRIBUTIONS = ("torch", "transformers", "ultralytics", "openai-whisper", "numpy", "av")
 
-DIVISIBLE = ("llama", "llava")  # the architectures that can be divided over GPUs
+DIVISIBLE = ("llama", "llava")  # the architectures that can be divided
 
 WEIGHTS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 COMPUTE = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
@@ -43,16 +47,46 @@ def check(run: Mapping[str, Any]) -> None:
         raise CotejoError(
             f"compute_precision: f32: PyTorch can't compute in f32 on weights of {run['precision']}. Use precision fp32"
         )
-    if run.get("split") and run["architecture"] not in DIVISIBLE:
+    _check_division(run)
+
+
+def _check_division(run: Mapping[str, Any]) -> None:
+    """CotejoError where it isn't clear how the model is divided, or it can't be."""
+    given = [key for key in OPTIONS if run.get(key) is not None]
+    if run.get("split") is None:
+        for key in given:
+            raise CotejoError(f"{key}: {run[key]}: needs `split: device_map`. Add it, or delete this key")
+        return
+    if run["architecture"] not in DIVISIBLE:
         raise CotejoError(
-            f"split: {run['split']}: pytorch divides {' and '.join(DIVISIBLE)} over GPUs, not {run['architecture']}. "
-            "Use one"
+            f"split: {run['split']}: pytorch divides {' and '.join(DIVISIBLE)}, not {run['architecture']}. Delete it"
         )
-    layers = run.get("split_layers")
-    if layers and (not run.get("split") or len(layers.split(",")) != run["accelerators"]):
+    on_cpu = run["device"] == "cpu"
+    if on_cpu and len(given) != 1:
         raise CotejoError(
-            f"split_layers: {layers}: needs `split: device_map`, and a number for each of the `accelerators`. Mend it"
+            f"split: {run['split']}: on a CPU, layers are in memory or on disk. Say which by split_layers or by "
+            "split_memory_gib, one of them"
         )
+    if not on_cpu and "split_memory_gib" in given:
+        raise CotejoError(f"split_memory_gib: {run['split_memory_gib']:g}: is for a CPU. On GPUs use split_layers")
+    if "split_layers" in given and len(division.layer_counts(run["split_layers"])) != len(_places(run)):
+        places = "memory, and for the disk" if on_cpu else f"each of the {run['accelerators']} `accelerators`"
+        raise CotejoError(f"split_layers: {run['split_layers']}: must be a number for {places}. Mend it")
+
+
+def check_model(run: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """CotejoError where a model of that configuration can't be divided as the run says."""
+    if run.get("split_layers") is not None:
+        division.refuse_other_number(run["split_layers"], config.get("text_config", config)["num_hidden_layers"])
+
+
+def _places(run: Mapping[str, Any]) -> Sequence[Place]:
+    """What a model is divided over."""
+    return range(run["accelerators"]) if run.get("accelerators") else (division.MEMORY, division.DISK)
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    return there.lacks_cuda_torch() if run["device"] == "cuda" else ""
 
 
 def precisions(run: Mapping[str, Any]) -> tuple[str, str]:
@@ -70,7 +104,8 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
     kind = run["architecture"]
     model, placed = _placed(run, artefact, weights)
     gpus = run.get("accelerators", 0)
-    computing = Computing(weights, compute, threads, gpus, cuda.properties(placed, gpus) if gpus else {})
+    divided = {"device_map": dict(placed)} if placed else {}
+    computing = Computing(weights, compute, threads, gpus, cuda.properties(placed, gpus) if gpus else divided)
     match kind:
         case "llama":
             return Llama(model, computing)
@@ -88,24 +123,29 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
 
 
 def _placed(run: Mapping[str, Any], folder: Path, weights: str) -> tuple[Any, DeviceMap]:
-    """The model on the run's device, whole or divided over its GPUs, and what of it is on which of them."""
+    """The model, whole or divided, and what of it is where; nothing of that where all is in the CPU's memory."""
     module = architecture(run["architecture"])
-    if run["device"] == "cpu":
-        return module.load(folder, weights), {}
-    gpus = run["accelerators"]
-    cuda.require(gpus)
-    if run["split"] is None:
-        return module.load(folder, weights).to("cuda"), {"": 0}
+    gpus = run.get("accelerators", 0)
+    if gpus:
+        cuda.require(gpus)
+    if run.get("split") is None:
+        model = module.load(folder, weights)
+        return (model.to("cuda"), {"": 0}) if gpus else (model, {})
     skeleton = module.skeleton(folder, weights)
-    layers = run.get("split_layers")
-    placed = cuda.by_layers(skeleton, layers) if layers else cuda.balanced(skeleton, cuda.free_bytes(gpus))
+    if run.get("split_layers") is not None:
+        placed = division.by_layers(skeleton, run["split_layers"], _places(run))
+    elif gpus:
+        placed = division.balanced(skeleton, cuda.free_bytes(gpus))
+    else:
+        placed = division.within(skeleton, run["split_memory_gib"])
     return module.load(folder, weights, placed), placed
 
 
 class Computing:
     """How PyTorch computes: in the weights' own precision, or by autocast in a lower one; on the CPU, or so many GPUs.
 
-    `device` is torch's name of where a model takes its inputs, `placed` what a record holds of the GPUs.
+    `device` is torch's name of where a model takes its inputs, `placed` what a record holds of the GPUs, and of what
+    lies where.
     """
 
     def __init__(self, weights: str, compute: str, threads: int, gpus: int, placed: Mapping[str, Any]) -> None:

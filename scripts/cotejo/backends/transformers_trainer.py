@@ -2,29 +2,35 @@
 
 Several are started by torchrun, one for each GPU, on a CPU as many as `processes` says on each node. With `split:
 data_parallel` each has the whole model and its own part of every step's pairs; gradients are averaged (PyTorch's
-DistributedDataParallel, by NCCL between GPUs and by Gloo between CPUs). Each averages its loss over its own target
-tokens: where their numbers differ, that is not quite the mean over all of the step's.
+DistributedDataParallel, by NCCL between GPUs and by Gloo between CPUs); `zero1` and `zero3-offload` are DeepSpeed's
+(`cotejo.backends.zero`). Each averages its loss over its own target tokens: where their numbers differ, that is not
+quite the mean over all of the step's.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cotejo.backends import cuda
-from cotejo.errors import CotejoError, DeviceMissing, SplitMissing
+from cotejo.backends import cuda, zero
+from cotejo.backends.model_states import MIB, ModelStates, reported
+from cotejo.errors import CotejoError, DeviceMissing
 from cotejo.models import architecture
 from cotejo.processes import own_rank
 from cotejo.tasks.fine_tuning import Finished, Pair
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 FORMATS = {"t5": None}
 ARCHITECTURES = tuple(FORMATS)
 PRECISIONS = ("fp32",)
 DEVICES = ("cpu", "cuda")
 DATA_PARALLEL = "data_parallel"
-SPLITS = (DATA_PARALLEL, "zero1", "zero3-offload")
+SPLITS = (DATA_PARALLEL, *zero.STAGES)
+CPU_SPLITS = SPLITS
 OPTIONS = {"processes": None}
 NODES = True
-DISTRIBUTIONS = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
+DISTRIBUTIONS = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "deepspeed")
 
 OPTIMIZERS = {"adamw": "adamw_torch", "adafactor": "adafactor"}
 # The Trainer's names of what is computed in a lower precision, by autocast; weights and their gradients stay in fp32.
@@ -42,12 +48,25 @@ def processes(run: Mapping[str, Any]) -> int:
     return int(run["accelerators"] // run.get("nodes", 1)) if run.get("split") else 1
 
 
+def stack(run: Mapping[str, Any]) -> str | None:
+    """DeepSpeed's, where a run needs it."""
+    return zero.STACK if run.get("split") in zero.STAGES else None
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    """What a run needs and hasn't got, in a sentence."""
+    lacking = there.lacks_cuda_torch() if run["device"] == "cuda" else ""
+    return lacking or (zero.missing(run, there) if stack(run) else "")
+
+
 def check(run: Mapping[str, Any]) -> None:
     """CotejoError where settings don't go together in a training."""
     if run["stop_width"] is not None:
         raise CotejoError(
             f"stop_width: {run['stop_width']:g}: a training ends after its epochs, or after max_steps. Delete it"
         )
+    if stack(run):
+        zero.check(run)
     if run["device"] == "cuda":
         if "processes" in run:
             raise CotejoError(f"processes: {run['processes']}: is for a CPU. On GPUs use accelerators and split")
@@ -71,8 +90,8 @@ def load(run: Mapping[str, Any], artefact: Path, model_folder: Path, threads: in
     gpus = processes(run) if run["device"] == "cuda" else 0
     if gpus:
         cuda.require(gpus)
-    if run.get("split") not in (None, DATA_PARALLEL):
-        raise SplitMissing(f"split: {run['split']}: needs DeepSpeed, which this Cotejo can't start yet")
+    if stack(run):
+        zero.prepare(run)
     return Training(architecture(run["architecture"]).load(artefact, "float32"), run, gpus)
 
 
@@ -116,11 +135,19 @@ class Training:
                 return self.loss
 
         class AtEnds(TrainerCallback):
+            def on_step_begin(self, *arguments: Any, **named: Any) -> None:
+                if not states:
+                    engine, optimizer = trainer.deepspeed, trainer.optimizer
+                    inner = engine.basic_optimizer if engine else optimizer.optimizer
+                    states.append(ModelStates(trainer.model, inner, engine and engine.optimizer))
+
             def on_step_end(self, *arguments: Any, **named: Any) -> None:
                 if on_gpu:
                     torch.cuda.synchronize()  # its weights are there when the GPU says so, not when it was asked
                 finished(trainer.loss.item())
+                states[0].first_step_is_done()
 
+        states: list[ModelStates] = []  # of this one model, once the Trainer has made its optimizer
         trainer = Stepwise(
             model=self._model,
             args=TrainingArguments(
@@ -139,6 +166,8 @@ class Training:
                 save_strategy="no",
                 logging_strategy="no",
                 disable_tqdm=True,
+                max_grad_norm=zero.CLIPPING,
+                deepspeed=self._zero_config(),
                 **MIXED.get(run["compute_precision"], {}),
             ),
             callbacks=[AtEnds()],
@@ -149,10 +178,16 @@ class Training:
         if trainer.args.n_gpu > 1:  # it would divide every batch over all of them
             raise DeviceMissing(f"one GPU was asked for, and the Trainer took {trainer.args.n_gpu}")
         trainer.train()
-        if not on_gpu:
-            return {}
-        peak = torch.cuda.max_memory_allocated(self._rank.local)
-        return {f"gpu{self._rank.number}_memory_allocated_peak_mib": peak / (1 << 20)}
+        found = reported(states[0].found(), self._rank.number)
+        if on_gpu:
+            peak = torch.cuda.max_memory_allocated(self._rank.local)
+            found[f"gpu{self._rank.number}_memory_allocated_peak_mib"] = peak / MIB
+        return found
+
+    def _zero_config(self) -> dict[str, Any] | None:
+        if stack(self._run) is None:
+            return None
+        return zero.config(self._run, self._rank.of, self._model.config.hidden_size)
 
     def mean_of_all(self, values: Sequence[float]) -> list[float]:
         """The mean over the processes of each of the values, of which every process has its own."""
@@ -178,6 +213,7 @@ class Training:
             "lr_scheduler": SCHEDULE,
             "num_threads": torch.get_num_threads(),
             **({} if self._rank.alone else {**several, "collectives": COLLECTIVES[self._run["device"]]}),
+            **(zero.properties(self._run, self._zero_config()) if stack(self._run) else {}),
             **(cuda.properties({"": self._rank.local}, self._gpus) if self._gpus else {}),
         }
 

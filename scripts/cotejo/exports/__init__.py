@@ -11,6 +11,11 @@ A format's module gives, with heavy imports only inside its functions:
 - `comparable(reference)`, only where its runtime can't be asked for all that: which part of what PyTorch answers, in
   which form, `outputs` is to be compared with;
 - `weights(export_folder)`: every constant that is a weight, whatever its type (weights.Weight).
+
+Where another format's export is what it is made from, `SOURCE` names that, and `export` is given its folder too:
+`export(model_folder, output, architecture, precision, source)`. `STACK`, where its packages are not Cotejo's own, is
+envs/<STACK>.txt: its command and its `outputs` run under that interpreter. `OF_MACHINE = True`: what it makes is of use
+on the machine where it is made alone, so that every system has a folder of its own.
 """
 
 from importlib import import_module
@@ -25,6 +30,7 @@ EXPORTERS = {
     "openvino-genai": "cotejo.exports.openvino_genai",
     "onnx": "cotejo.exports.onnx",
     "gguf": "cotejo.exports.gguf",
+    "tensorrt": "cotejo.exports.tensorrt",
 }
 
 
@@ -33,6 +39,17 @@ def exporter(name: str) -> ModuleType:
     if name not in EXPORTERS:
         raise CotejoError(f"format: {name}: unknown. One of {', '.join(EXPORTERS)}")
     return import_module(EXPORTERS[name])
+
+
+def stack(name: str) -> str | None:
+    """The stack under whose interpreter a format is exported and computed; None: Cotejo's own."""
+    found: str | None = getattr(exporter(name), "STACK", None)
+    return found
+
+
+def of_machine(name: str) -> bool:
+    """Whether each system has exports of its own in this format."""
+    return bool(getattr(exporter(name), "OF_MACHINE", False))
 
 
 def code_digest(name: str, architecture: str, scripts: Path = SCRIPTS) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cotejo.exports.weights import LEAST_ELEMENTS, Weight
 
-PRECISIONS = {"blip": ("fp32", "fp16"), "yolo": ("fp32", "fp16")}
+PRECISIONS = {"blip": ("fp32", "fp16", "int8"), "yolo": ("fp32", "fp16")}
 ARCHITECTURES = tuple(PRECISIONS)
 DISTRIBUTIONS = ("onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu", "transformers", "ultralytics", "torch")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from cotejo.exports import onnx_int8
 from cotejo.exports.onnx import save
 from cotejo.models import blip as architecture
 
@@ -14,7 +15,7 @@ OPSET = 18
 def export(model_folder: Path, output: Path, precision: str) -> None:
     """pixel_values [batch, 3, size, size], input_ids and attention_mask [batch, tokens] (int64) → logits.
 
-    In fp16 the weights and the arithmetic are half precision; pixel_values and logits stay float32.
+    In fp16 the weights and the arithmetic are half precision; pixel_values and logits stay float32, as they do in int8.
     """
     import torch
 
@@ -48,7 +49,25 @@ def export(model_folder: Path, output: Path, precision: str) -> None:
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         exported = convert_float_to_float16(exported, keep_io_types=True)
+    if precision == "int8":
+        exported = onnx_int8.quantised(exported, _calibration(model_folder))
     save(exported, output)
+
+
+def _calibration(model_folder: Path) -> onnx_int8.Inputs:
+    """Made-up inputs, and photographs as the model's processor prepares them, each with a made-up caption."""
+    from PIL import Image
+    from transformers import BlipImageProcessor
+
+    processor = BlipImageProcessor.from_pretrained(model_folder, local_files_only=True)
+    made_up = [given for seed in onnx_int8.SEEDS for given in architecture.parity_inputs(model_folder, seed)]
+    pictured = []
+    for number, file in enumerate(onnx_int8.photographs()):
+        given = architecture.parity_inputs(model_folder, seed=onnx_int8.SEEDS[-1] + 1 + number)[0]
+        with Image.open(file) as picture:
+            pixels = processor(picture.convert("RGB"), return_tensors="np")["pixel_values"].astype(np.float32)
+        pictured.append({**given, "pixel_values": pixels})
+    return made_up + pictured
 
 
 def outputs(session: Any, inputs: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:

@@ -25,6 +25,7 @@ FIGURES = {
     "accelerators": "cotejo.figures.accelerators",
     "percentiles": "cotejo.figures.percentiles",
     "training": "cotejo.figures.training",
+    "steps": "cotejo.figures.steps",
     "telemetry": "cotejo.figures.telemetry",
     "cost_speed": "cotejo.figures.cost_speed",
     "break_even": "cotejo.figures.break_even",

@@ -60,7 +60,11 @@ class Mark:
         """What is printed where a value would be; empty where there is one."""
         if not math.isnan(self.value):
             return ""
-        return "out of memory" if self.row["value"] == "OOM" else "without a value"
+        return "out of memory" if self.out_of_memory else "without a value"
+
+    @property
+    def out_of_memory(self) -> bool:
+        return bool(self.row["value"] == "OOM")
 
 
 def marks_of(
@@ -133,6 +137,16 @@ def requests_of(row: Row, published: "pd.DataFrame") -> int | None:
     for column in COUNTED_BY:
         told = told[told[column] == row[column]]
     return int(told["value"].iloc[0]) if len(told) else None
+
+
+def both_out_of_memory(found: Sequence[Entry], marks: Sequence[Mark]) -> list[str]:
+    """A sentence naming the runs that ran out of memory here as they did where they were published."""
+    both = dict.fromkeys(
+        entry.label
+        for mark in marks
+        if mark.out_of_memory and (entry := counterpart(mark.row, found)) and entry.out_of_memory
+    )
+    return [f"Out of memory here, and where it was published: {', '.join(both)}."] if both else []
 
 
 def published_note(marks: Sequence[Mark], found: Sequence[Entry]) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
     "origin", "system", "model", "dataset", "weights", "scale", "backend", "server", "client", "precision",
-    "compute_precision", "device", "accelerators", "nodes", "split", "cores", "load", "inputs", "level",
+    "compute_precision", "device", "accelerators", "nodes", "split", "processes", "cores", "load", "inputs", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")
@@ -23,7 +23,7 @@ LAST_RESORT = ("name", "environment", "run")
 # What a figure names once under it, where all its rows have the same.
 COMMON = (
     "model", "dataset", "backend", "server", "client", "precision", "system", "origin", "device", "accelerators",
-    "nodes", "split", "cores", "load", "level",
+    "nodes", "split", "processes", "cores", "load", "level",
 )  # fmt: skip
 # What only a load level that was measured has.
 OF_LEVELS = ("load", "inputs", "level")
@@ -52,6 +52,10 @@ class Entry:
     def failed(self) -> bool:
         """Whether it has no value because something went wrong, not because it was not to be measured here."""
         return bool(self.gap) and self.row["verdict"] != NOT_MEASURED
+
+    @property
+    def out_of_memory(self) -> bool:
+        return self.failed and "out-of-memory" in self.row["reasons"].split(SEPARATOR)
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -177,7 +181,7 @@ def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without:
     shown = [entry for entry in found if not entry.gap]
     named = (*options.get("by", DEFAULT_BY), *without)
     rows = [entry.row for entry in shown or found]
-    common = {column: known(rows, column) for column in COMMON if column not in named}
+    common = {column: known(rows, column) for column in COMMON if column not in named and _of_all(rows, column)}
     alike = [value_label(column, *values) for column, values in common.items() if len(values) == 1]
     lines = [" · ".join(filter(None, {text.casefold(): text for text in alike}.values()))]
     if shown and mark:
@@ -194,6 +198,11 @@ def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without:
         text = "; ".join(mark_label(mark) for mark in said)
         lines.append(f"In part {text}." if partly else f"{text[0].upper()}{text[1:]}.")
     return "\n".join(filter(None, lines))
+
+
+def _of_all(rows: Sequence[Row], column: str) -> bool:
+    """Whether every row has a value in the column, where a blank one says that there is but one process, or node."""
+    return column not in ("nodes", "processes") or all(row[column] for row in rows)
 
 
 def _times(repeats: Sequence[int]) -> str:

@@ -1,10 +1,11 @@
 """Telemetry as figures draw it: what GPUs and CPUs did over time, from records and from published logs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cotejo.accelerators import own
 from cotejo.figures.select import Entry
 from cotejo.files import read_json
 from cotejo.telemetry.dmon import read_dmon
@@ -59,15 +60,20 @@ def record_trace(folder: Path, entry: Entry, quantities: Sequence[str]) -> Trace
             Window(level["start_monotonic_s"] - start_s, level["start_monotonic_s"] - start_s + level["duration_s"])
             for level in record["levels"]
         ]
-        return Trace(entry.of_run, False, _of_table(read_table(telemetry), start_s, quantities), windows)
+        by_quantity = _of_table(read_table(telemetry), start_s, quantities, own(record))
+        return Trace(entry.of_run, False, by_quantity, windows)
     return None
 
 
-def _of_table(table: Table, start_s: float, quantities: Sequence[str]) -> dict[str, dict[str, Readings]]:
-    """The quantities of each GPU; where there is none of them, the CPU cores that the measured processes used."""
+def _of_table(
+    table: Table, start_s: float, quantities: Sequence[str], shown: Collection[str] | None
+) -> dict[str, dict[str, Readings]]:
+    """The quantities of each GPU that the processes were shown, of all where nobody told which; where there is none of
+    them, the CPU cores that the measured processes used.
+    """
     by_quantity: dict[str, dict[str, Readings]] = {}
     for quantity in quantities:
-        gpus = several(table, quantity)
+        gpus = {uuid: one for uuid, one in several(table, quantity).items() if shown is None or uuid in shown}
         series = {
             f"GPU {number}": _thinned([time_s - start_s for time_s in gpus[uuid].times_s], gpus[uuid].values)
             for number, uuid in enumerate(gpus)

@@ -10,7 +10,16 @@ from cotejo.figures.marks import handles_of_published, unpublishable
 from cotejo.figures.options import COMMON, METRIC
 from cotejo.figures.panels import NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle, value_of
 from cotejo.figures.place_texts import place_texts
-from cotejo.figures.published import DASHES, MARKERS, Mark, counterpart, marks_of, published_note, published_sentence
+from cotejo.figures.published import (
+    DASHES,
+    MARKERS,
+    Mark,
+    both_out_of_memory,
+    counterpart,
+    marks_of,
+    published_note,
+    published_sentence,
+)
 from cotejo.figures.select import Entry, Row, entries, known, no_values, note, sentence
 from cotejo.figures.style import FAILED, MUTED, Style, colours, empty
 from cotejo.labels import accelerators_label, value_label
@@ -34,6 +43,7 @@ BY = ("model", "split", "accelerators")
 GIB = 1024.0  # MiB
 MOST_NAMES = 9  # that find room beside their marks
 WIDE = 20  # beyond this ratio of the longest time to the shortest, the axis is logarithmic
+OOM = "OOM"
 STRIP = 0.16  # of the axes: where what has no time, or no memory, stands
 
 
@@ -66,7 +76,7 @@ class Point:
 
     @property
     def out_of_memory(self) -> bool:
-        return any(item is not None and "memory" in item.gap.replace("-", " ") for item in (self.time, self.memory))
+        return any(item is not None and item.out_of_memory for item in (self.time, self.memory))
 
     @property
     def drawn(self) -> bool:
@@ -83,7 +93,13 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     colour = colours(point.model for point in points)
     names, told = _names(points)
     gaps = said_of_gaps([entry for entry in found if not entry.row["metric"]], lambda entry: (entry.label, ""))
-    lines = [*told, *gaps, note(found, {**options, "by": BY}, "Mark"), *published_note(_valued(marks), found)]
+    lines = [
+        *told,
+        *gaps,
+        *both_out_of_memory(found, marks),
+        note(found, {**options, "by": BY}, "Mark"),
+        *published_note(_valued(marks), found),
+    ]
     plot_in = style.width_in * (0.45 if style.width_in > NARROW_IN else 0.8)
     figure, ((axes,),) = panels_below_legend(
         style, title, "\n".join(lines), _handles(found, marks, colour), [plot_in + 3 * style.line_in], 1
@@ -112,7 +128,7 @@ def describe(summary: "pd.DataFrame", options: Mapping[str, Any], *, published: 
         said += [sentence(members, metric)] if members else []
         said.append(published_sentence([mark for mark in marks if mark.metric == metric], metric))
     gaps = dict.fromkeys(f"{entry.label} {entry.gap}." for entry in found if not entry.row["metric"])
-    return " ".join(filter(None, [*said, *gaps])) or "No data."
+    return " ".join(filter(None, [*said, *gaps, *both_out_of_memory(found, marks)])) or "No data."
 
 
 def points_of(found: Sequence[Entry], marks: Sequence[Mark], options: Mapping[str, Any]) -> list[Point]:
@@ -183,8 +199,9 @@ def _draw(axes: "Axes", points: Sequence[Point], colour: Mapping[str, str]) -> l
         )
     if scale.right > scale.most:
         axes.axvspan(scale.most, scale.right, color="#f3f3f3", linewidth=0, zorder=0)
+        beside = OOM if all(point.out_of_memory for point in points if point.gib is None) else "no memory"
         axes.annotate(
-            "no memory", (scale.right, scale.top), xytext=(-3, -3), textcoords="offset points", color=MUTED,
+            beside, (scale.right, scale.top), xytext=(-3, -3), textcoords="offset points", color=MUTED,
             style="italic", ha="right", va="top", rotation=90,
         )  # fmt: skip
     places = _places(points, scale)
@@ -241,13 +258,14 @@ def _places(points: Sequence[Point], scale: Scale) -> list[tuple[float, float]]:
 
 
 def _mark(axes: "Axes", point: Point, place: tuple[float, float], shade: str) -> None:
-    """A diamond where it is published, a circle where it was measured, a cross where there was no memory enough."""
+    """A diamond where it is published, a circle where it was measured; with a cross where memory did not suffice."""
     x, y = place
-    if point.out_of_memory:
-        axes.scatter([x], [y], marker="x", s=34, color=shade, linewidth=1.6, zorder=5)
-        return
     if isinstance(point.any, Mark):
-        axes.scatter([x], [y], marker=MARKERS[0], s=30, facecolor="white", edgecolor=shade, linewidth=1.2, zorder=4)
+        size = 90 if point.out_of_memory else 30
+        axes.scatter([x], [y], marker=MARKERS[0], s=size, facecolor="white", edgecolor=shade, linewidth=1.2, zorder=4)
+    if point.out_of_memory:
+        axes.scatter([x], [y], marker="x", s=16 if point.published else 34, color=shade, linewidth=1.6, zorder=5)
+    if point.published or point.out_of_memory:
         return
     for item, unit, along in ((point.memory, GIB, "x"), (point.time, 60.0, "y")):
         if isinstance(item, Entry) and item.interval:
@@ -275,5 +293,7 @@ def _handles(found: Sequence[Entry], marks: Sequence[Mark], colour: Mapping[str,
         handles.append(hollow)
     handles += handles_of_published(_valued(marks))
     if any(point.out_of_memory for point in points_of(found, marks, {})):
-        handles.append(Line2D([], [], linestyle="", marker="x", markersize=5, color=FAILED, label="out of memory"))
+        handles.append(
+            Line2D([], [], linestyle="", marker="x", markersize=5, color=FAILED, label=f"out of memory ({OOM})")
+        )
     return handles

@@ -11,7 +11,8 @@ from cotejo.models.generator import Shapes
 if TYPE_CHECKING:
     import torch
 
-DeviceMap = Mapping[str, int]  # {module of a model: GPU that it is on}
+Place = int | str  # a GPU's number, or "cpu", or "disk"
+DeviceMap = Mapping[str, Place]  # {module of a model: where it is}
 
 
 def shapes(model_class: Any, config: dict[str, Any]) -> Shapes:

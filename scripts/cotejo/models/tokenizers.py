@@ -1,5 +1,7 @@
 """Tokenizers for models with made-up weights, built offline from the byte-pair ranks that openai-whisper ships.
 
+GPT-2's lie beside this module (gpt2.tiktoken, under its licence), so that models can be made where whisper isn't.
+
 Real words matter even where weights do not: the number of tokens in a prompt, and so the work it makes, is as real as
 with the hub's tokenizer. The first ranks of a byte-pair vocabulary are a byte-pair vocabulary themselves, so one asset
 serves every size.
@@ -25,11 +27,18 @@ Ranks = dict[bytes, int]
 @cache
 def ranks(asset: str) -> Ranks:
     """{token: rank} of openai-whisper's "gpt2" (50,256 tokens) or "multilingual" (50,257) vocabulary."""
+    lines = _file(asset).read_bytes().split(b"\n")
+    return {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
+
+
+def _file(asset: str) -> Path:
+    beside = Path(__file__).with_name(f"{asset}.tiktoken")
+    if beside.is_file():
+        return beside
     package = find_spec("whisper")
     if package is None or package.origin is None:
         raise CotejoError("whisper: not installed. Run `make setup`")
-    lines = (Path(package.origin).parent / "assets" / f"{asset}.tiktoken").read_bytes().split(b"\n")
-    return {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
+    return Path(package.origin).parent / "assets" / beside.name
 
 
 def merges(table: Ranks) -> list[tuple[bytes, bytes]]:

@@ -56,6 +56,7 @@ _OURS = {
     ("char_throughput", _PERCENTILE): "characters_p{}_per_s",
     ("train_time", "approx"): "train_s",
     ("gpu_memory_per_node", "peak"): "gpu_memory_peak_mib",
+    ("gpu_memory_total", "approx"): "gpu_memory_total_mib",
 }
 
 _SLUG = r"[a-z0-9][a-z0-9._-]*"

@@ -1,12 +1,17 @@
 """Repairs: what an environment needs beyond its packages, one module each. They need no package themselves.
 
-A repair's module gives `repair(prefix)`, which mends the environment in that folder; CotejoError where it can't.
+A repair's module gives
+
+- `repair(prefix)`, which mends the environment in that folder; CotejoError where it can't;
+- `fit(prefix)`, only where something depends on the machine, which may not be the one that made the environment: has
+  what this one needs. It ends at once where that is there.
 """
 
 from importlib import import_module
 from pathlib import Path
 
 REPAIRS = {
+    "deepspeed": "cotejo.repairs.deepspeed",
     "llava": "cotejo.repairs.llava",
     "triton": "cotejo.repairs.triton",
     "vllm-cpu": "cotejo.repairs.vllm_cpu",
@@ -17,6 +22,13 @@ def repair(name: str, prefix: Path) -> None:
     """Mend the environment of that name, if it has a repair."""
     if name in REPAIRS:
         import_module(REPAIRS[name]).repair(prefix)
+
+
+def fit(name: str, prefix: Path) -> None:
+    """Have what the environment of that name needs for this very machine, if it needs anything so."""
+    module = import_module(REPAIRS[name]) if name in REPAIRS else None
+    if hasattr(module, "fit"):
+        module.fit(prefix)
 
 
 def repair_files(name: str) -> list[Path]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cotejo.equivalence import NOT_COMPARABLE
 from cotejo.labels import HERE, metric_label, number, value_label
-from cotejo.standing import NOT_MEASURED, WORDS
+from cotejo.standing import NOT_MEASURED, OUT_OF_MEMORY, WORDS
 from cotejo.verdict import SEPARATOR
 
 Row = Mapping[str, Any]
@@ -87,13 +87,19 @@ def line(row: Row, differing: Sequence[str]) -> dict[str, Any]:
         "settings": settings_text(row, differing),
         "published": f"{row['value']} {row['published_unit']}" if row["value"][:1].isdigit() else row["value"],
         "converted": f"{number(row['published'])} {row['unit']}" if converted else "",
-        "ours": f"{number(row['median'])} {row['unit']}" if measured else "",
+        "ours": f"{number(row['median'])} {row['unit']}" if measured else instead_of_value(row),
         "interval": interval(row["low"], row["high"]),
         "ratio": "" if math.isnan(row["ratio"]) else number(row["ratio"]),
         "ratio_interval": interval(row["ratio_low"], row["ratio_high"]),
         "standing": row["standing"],
         "like": row["standing"] not in (NOT_COMPARABLE, NOT_MEASURED),
     }
+
+
+def instead_of_value(row: Row) -> str:
+    """What stands where our value would, had it one: as documents print it, OOM, where it ran out of memory."""
+    ran_out = row["verdict"] == "failed" and "out of memory" in row["reasons"].replace("-", " ")
+    return OUT_OF_MEMORY["published"] if ran_out else ""
 
 
 def metric_text(row: Row) -> str:

@@ -10,7 +10,10 @@ from cotejo.cost_rows import PUBLISHED, Row
 from cotejo.cost_words import hour_of_work, roughly, said_of_prices, share, shares, without_price
 from cotejo.labels import level_label, metric_label, number, value_label
 
-SETTINGS = ("model", "dataset", "backend", "server", "client", "precision", "cores", "accelerators", "nodes", "split")
+SETTINGS = (
+    "model", "dataset", "backend", "server", "client", "precision", "cores", "accelerators", "nodes", "split",
+    "processes",
+)  # fmt: skip
 
 
 def cost(table: pd.DataFrame) -> dict[str, Any] | None:

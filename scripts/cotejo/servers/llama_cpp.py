@@ -12,7 +12,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cotejo.apis.interface import Item
 from cotejo.apis.questions import Picture
@@ -24,6 +24,9 @@ from cotejo.llama_server import find_llama_server
 from cotejo.servers import prometheus
 from cotejo.servers.ask import ask, ask_json
 from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 BACKENDS = {"llama.cpp": {"llama": "gguf", "llava": "gguf"}}
 PRECISIONS = ("fp32", "fp16", "int8", "int4")
@@ -65,6 +68,17 @@ def check(run: Mapping[str, Any]) -> None:
         raise CotejoError(f"gpu_layers: {run['gpu_layers']}: needs `device: cuda`. Delete it")
     if run["prompt_cache"] and client(run["client"]).INPUTS == "identical":
         raise CotejoError(f"prompt_cache: true: {run['client']} sends one request over and over. Use false")
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    """Whether a program that computes on GPUs can do so, it tells only where they are."""
+    if run["device"] == "cpu" or not there.here:
+        return ""
+    try:
+        find_llama_server(cuda=True, own=there.program)
+    except CotejoError as error:
+        return f"device: cuda: {error}"
+    return ""
 
 
 def request_fields(run: Mapping[str, Any]) -> dict[str, Any]:

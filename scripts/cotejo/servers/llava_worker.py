@@ -7,7 +7,7 @@ Source: https://github.com/haotian-liu/LLaVA at the commit of cotejo.repairs.lla
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cotejo.errors import CotejoError
 from cotejo.repairs.llava import COMMIT, SOURCE_DIGEST
@@ -15,6 +15,9 @@ from cotejo.servers import llava_worker_folder as layout
 from cotejo.servers.ask import ask_json
 from cotejo.servers.interface import Endpoint, Identity, Job, Launch
 from cotejo.servers.precision import check_precision
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 BACKENDS = {"pytorch": {"llava": None}}
 PRECISIONS = ("fp16",)
@@ -47,6 +50,10 @@ def check(run: Mapping[str, Any]) -> None:
         raise CotejoError(f"new_tokens: {run['new_tokens']}: the LLaVA worker gives {LONGEST} at most. Ask for fewer")
     if run["split"] not in (None, "device_map"):
         raise CotejoError(f"split: {run['split']}: the LLaVA worker divides a model by device_map alone. Use that")
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    return there.lacks_cuda_torch() if run["device"] == "cuda" else ""
 
 
 def folder_name(model: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cotejo.clients import client
 from cotejo.errors import CotejoError
-from cotejo.servers import prometheus
+from cotejo.servers import confined, prometheus
 from cotejo.servers.ask import ask, ask_json
 from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
 from cotejo.servers.precision import check_precision, dtype
@@ -48,7 +48,12 @@ def check(run: Mapping[str, Any]) -> None:
 
 
 def prepare(job: Job) -> None:
-    """The model's folder by links, under the model's name: the server names its model by its folder."""
+    """The model's folder by links, under the model's name: the server names its model by its folder.
+
+    For several shards, which meet by PyTorch's store, also what confines them.
+    """
+    if job.run["accelerators"] > 1:
+        confined.prepare(job.prepared)
     folder = job.prepared / job.run["model"]
     folder.mkdir(parents=True)
     for file in sorted(job.model_folder.iterdir()):
@@ -67,6 +72,8 @@ def launch(job: Job, endpoint: Endpoint) -> Launch:
         "SHARD_UDS_PATH": str(job.scratch / "shards"),
         "USAGE_STATS": "off",
     }
+    if job.run["accelerators"] > 1:
+        environment |= confined.environment(job.prepared, HOST, "split: tensor_parallel")
     if client(job.run["client"]).INPUTS == "identical":
         environment |= {"PREFIX_CACHING": "0"}
     return Launch(command, environment)

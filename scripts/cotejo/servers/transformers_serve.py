@@ -9,7 +9,7 @@ Source: https://huggingface.co/docs/transformers/main/en/serving
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cotejo.errors import CotejoError
 from cotejo.files import write_json
@@ -17,6 +17,9 @@ from cotejo.servers import generation
 from cotejo.servers.ask import ask_json
 from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
 from cotejo.servers.precision import DTYPES, check_precision, dtype
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 BACKENDS = {"pytorch": {"llama": None, "llava": None}}
 PRECISIONS = tuple(DTYPES)
@@ -37,6 +40,10 @@ def check(run: Mapping[str, Any]) -> None:
     check_precision(run)
     if run["split"] not in (None, "device_map"):
         raise CotejoError(f"split: {run['split']}: transformers-serve divides a model by device_map alone. Use that")
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    return there.lacks_cuda_torch() if run["device"] == "cuda" else ""
 
 
 def prepare(job: Job) -> None:

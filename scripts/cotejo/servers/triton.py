@@ -1,24 +1,30 @@
-"""NVIDIA's Triton: a user's own server with its backend for ONNX Runtime, or the one that nvidia-pytriton carries.
+"""NVIDIA's Triton: a user's own server with its backends for ONNX Runtime and TensorRT, or nvidia-pytriton's.
 
-The latter has no such backend: there a model of ours runs ONNX Runtime in its python backend. Which of the two it was
+The latter has no such backends: there a model of ours runs ONNX Runtime in its python backend. Which of the two it was
 is in every record as `backend_kind`.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cotejo.backends import onnxruntime
+from cotejo.backends import onnxruntime, tensorrt
 from cotejo.errors import CotejoError
+from cotejo.servers import triton_plan
 from cotejo.servers import triton_repository as repository
 from cotejo.servers.ask import ask, ask_json
 from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
 
-BACKENDS = {"onnxruntime": {"blip": "onnx"}, "tensorrt": {"blip": "onnx"}}
-PRECISIONS = ("fp32", "fp16")
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
+
+BACKENDS = {"onnxruntime": {"blip": "onnx"}, "tensorrt": {"blip": "tensorrt"}}
+PRECISIONS = ("fp32", "fp16", "int8")
 DEVICES = ("cpu", "cuda")
-OPTIONS = {"batching": "none", "preferred_batches": "1,2,4,8", "queue_delay_us": 1000, "max_batch": 8, "instances": 1}
+OPTIONS = {"batching": "none", "preferred_batches": "1,2,4,8", "queue_delay_us": 1000, "max_batch": 8, "instances": 1,
+           "provider": None}  # fmt: skip
+USUAL = onnxruntime.USUAL
 STACK = "triton"
 APIS = ("triton-infer",)
 PORTS = ("http", "grpc", "metrics")
@@ -41,7 +47,8 @@ COMPUTING = ("compute_input", "compute_infer", "compute_output")
 
 def check(run: Mapping[str, Any]) -> None:
     """CotejoError where the batching can't work, or the arithmetic or the device isn't what the backend has."""
-    onnxruntime.check(run)
+    of_engine = run["backend"] == triton_plan.KIND
+    (tensorrt if of_engine else onnxruntime).check(run)
     sizes, most = repository.preferred_batches(run), run["max_batch"]
     if run["batching"] == "dynamic":
         if most == 1:
@@ -50,7 +57,16 @@ def check(run: Mapping[str, Any]) -> None:
             raise CotejoError(
                 f"preferred_batches: {run['preferred_batches']}: must rise, and end at max_batch ({most}) or before"
             )
-    if (run["backend"], run["device"]) not in repository.PROVIDERS:
+    if of_engine:
+        triton_plan.check(run)
+    elif onnxruntime.provider_of(run) == "tensorrt" and run["batching"] == "dynamic":
+        raise CotejoError(
+            "batching: dynamic: below ONNX Runtime, TensorRT builds its engine anew for each size of batch, while "
+            "requests wait. Take `batching: none`, or `backend: tensorrt`, whose engine is built for all of them"
+        )
+    if of_engine and run.get("provider"):
+        raise CotejoError(f"provider: {run['provider']}: is of backend onnxruntime. Delete it, or take that backend")
+    if run["device"] not in (tensorrt.DEVICES if of_engine else DEVICES):
         raise CotejoError(f"device: {run['device']}: {run['backend']} can't compute there. Take another device")
     if run["split"] not in (None, "instances"):
         raise CotejoError(f"split: {run['split']}: Triton has whole copies of a model on each GPU. Take `instances`")
@@ -58,6 +74,9 @@ def check(run: Mapping[str, Any]) -> None:
 
 def prepare(job: Job) -> None:
     """The model repository, below job.prepared."""
+    if job.run["backend"] == triton_plan.KIND:
+        triton_plan.write(job.prepared / REPOSITORY, job.run, job.artefact)
+        return
     kind = repository.PYTHON if carried(job) else repository.NATIVE
     repository.write(job.prepared / REPOSITORY, job.run, job.artefact, kind, job.threads)
 
@@ -76,13 +95,18 @@ def launch(job: Job, endpoint: Endpoint) -> Launch:
     options += ["--model-control-mode=none", "--log-verbose=0"]
     for port in PORTS:
         options += [f"--{port}-address={HOST}", f"--{port}-port={endpoint.ports[port]}"]
+    exact = job.run["device"] == "cuda" and job.run["compute_precision"] == "f32"
+    # What NVIDIA's libraries read when they are loaded; by themselves, they compute single precision in 19 bits.
+    environment = {"NVIDIA_TF32_OVERRIDE": "0"} if exact else {}
     if server is None:
-        return Launch([str(job.program or PROGRAM), *options])
+        return Launch([str(job.program or PROGRAM), *options], environment)
+    if job.run["backend"] == triton_plan.KIND:
+        raise CotejoError(triton_plan.NO_BACKEND)
     if not (server / "backends" / "python" / STUB).is_file():
         raise CotejoError(
             f"{server}: {STUB} is not in its place. Make the environment by scripts/create_environment.py triton"
         )
-    environment = {
+    environment |= {
         # The stub, an interpreter without a program of its own, has the packages of the one on the PATH, and heeds no
         # variable of Python's.
         "PATH": _before(job.python.parent, "PATH"),
@@ -92,6 +116,23 @@ def launch(job: Job, endpoint: Endpoint) -> Launch:
     options.append(f"--backend-config=python,shm-region-prefix-name={REGION}{os.getpid()}-")
     command = [str(server / "bin" / PROGRAM), f"--backend-directory={server / 'backends'}", *options]
     return Launch(command, environment)
+
+
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    if there.program is not None or not there.version("nvidia-pytriton"):
+        return ""
+    if run["backend"] == triton_plan.KIND:
+        return triton_plan.NO_BACKEND
+    if run["device"] == "cuda" and not there.version("onnxruntime-gpu"):
+        return (
+            f"device: cuda: {there.python} has no onnxruntime-gpu for the server that nvidia-pytriton carries. Name "
+            "NVIDIA's image, or a tritonserver of your own, under `environments` in config/config.yaml"
+        )
+    return ""
+
+
+def explain(line: str) -> str:
+    return triton_plan.explain(line)
 
 
 def clear_regions(folder: Path) -> None:

@@ -25,10 +25,13 @@ class TritonPythonModel:
         device: dict[str, str] = {}
         if args["model_instance_kind"] == "GPU":
             device = {"device_id": args["model_instance_device_id"]}
-        self._session = onnxruntime.InferenceSession(model, options, providers=[(name, device) for name in wanted])
+            onnxruntime.preload_dlls()
+        of_tensorrt = {key: said["string_value"] for key, said in parameters.items() if key.startswith("trt_")}
+        asked = [(name, device | (of_tensorrt if name.startswith("Tensorrt") else {})) for name in wanted]
+        self._session = onnxruntime.InferenceSession(model, options, providers=asked, enable_fallback=0)
         self._inputs = [given.name for given in self._session.get_inputs()]
         self._outputs = [given.name for given in self._session.get_outputs()]
-        # Where a provider cannot be loaded the session quietly takes another; behind a GPU's stands always the CPU's.
+        # Where a provider cannot be loaded the session quietly goes on without; behind a GPU's stands always the CPU's.
         if self._session.get_providers()[: len(wanted)] != wanted:
             raise triton.TritonModelException(
                 f"onnxruntime took {', '.join(self._session.get_providers())} in place of {', '.join(wanted)}: install "

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cotejo.backends.onnxruntime_provider import PROVIDERS, TENSORRT, provider_of, tensorrt_precision
 from cotejo.errors import CotejoError
 
 NATIVE, PYTHON = "onnxruntime", "python"  # Triton's own backend for ONNX Runtime; ours, run by its python backend
+PLATFORMS = {NATIVE: "onnxruntime_onnx", "tensorrt": "tensorrt_plan"}
 PYTHON_MODEL = Path(__file__).with_name("triton_model.py")
 
 TYPES = {"FLOAT": "TYPE_FP32", "FLOAT16": "TYPE_FP16", "INT32": "TYPE_INT32", "INT64": "TYPE_INT64"}
-PROVIDERS = {
-    ("onnxruntime", "cpu"): ("CPUExecutionProvider",),
-    ("onnxruntime", "cuda"): ("CUDAExecutionProvider",),
-    ("tensorrt", "cuda"): ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def tensors(model: Path) -> tuple[list[Tensor], list[Tensor]]:
 
 def config(run: Mapping[str, Any], inputs: Sequence[Tensor], outputs: Sequence[Tensor], kind: str, threads: int) -> str:
     """config.pbtxt. `threads` is for all instances on a CPU together."""
-    backend = ['backend: "python"'] if kind == PYTHON else ['backend: "onnxruntime"', 'platform: "onnxruntime_onnx"']
+    backend = [f'backend: "{kind}"', *([f'platform: "{PLATFORMS[kind]}"'] if kind in PLATFORMS else [])]
     parts = [
         "\n".join([f'name: "{run["model"]}"', *backend, f"max_batch_size: {run['max_batch']}"]),
         f"input [\n{_listed(inputs)}\n]",
@@ -71,8 +68,8 @@ def config(run: Mapping[str, Any], inputs: Sequence[Tensor], outputs: Sequence[T
         sizes = ", ".join(map(str, preferred_batches(run)))
         delay = f"max_queue_delay_microseconds: {run['queue_delay_us']}"
         parts.append(f"dynamic_batching {{\n  preferred_batch_size: [ {sizes} ]\n  {delay}\n}}")
-    if kind == NATIVE and run["backend"] == "tensorrt":
-        parts.append(_tensorrt(run["precision"]))
+    if kind in (NATIVE, PYTHON) and provider_of(run) == "tensorrt":
+        parts += [_tensorrt(run["precision"])] * (kind == NATIVE) + [_warmup(run, inputs)]
     given = _parameters(run, kind, max(1, threads // run["instances"]))
     parts += [f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}' for key, value in given.items()]
     return "\n".join(parts) + "\n"
@@ -99,7 +96,7 @@ def _instances(run: Mapping[str, Any]) -> str:
 
 
 def _tensorrt(precision: str) -> str:
-    """TensorRT below ONNX Runtime: its engine is built from the export when the server loads the model."""
+    """TensorRT below ONNX Runtime, from the same export."""
     mode = f'parameters {{ key: "precision_mode" value: "{precision.upper()}" }}'
     return (
         "optimization {\n  execution_accelerators {\n"
@@ -108,7 +105,22 @@ def _tensorrt(precision: str) -> str:
     )
 
 
+def _warmup(run: Mapping[str, Any], inputs: Sequence[Tensor]) -> str:
+    """A request of all others' shapes, before the server is ready: TensorRT builds its engine then, in minutes."""
+    given = [
+        f'    inputs {{ key: "{tensor.name}" value {{ data_type: {tensor.type} '
+        f"dims: [ {', '.join(str(run['caption_tokens'] if size == -1 else size) for size in tensor.dims)} ] "
+        "zero_data: true } }"
+        for tensor in inputs
+    ]
+    return "\n".join(["model_warmup [", '  {\n    name: "engine"\n    batch_size: 1', *given, "  }\n]"])
+
+
 def _parameters(run: Mapping[str, Any], kind: str, threads: int) -> dict[str, str]:
     if kind == PYTHON:
-        return {"threads": str(threads), "providers": ",".join(PROVIDERS[run["backend"], run["device"]])}
-    return {"intra_op_thread_count": str(threads), "inter_op_thread_count": "1"}
+        providers = PROVIDERS[provider_of(run)]
+        own = {"threads": str(threads), "providers": ",".join(providers)}
+        return own | tensorrt_precision(run) if TENSORRT in providers else own
+    if kind == NATIVE:
+        return {"intra_op_thread_count": str(threads), "inter_op_thread_count": "1"}
+    return {}

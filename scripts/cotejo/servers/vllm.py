@@ -5,15 +5,18 @@ Source: https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cotejo.cache import cache_folder
 from cotejo.clients import client
 from cotejo.errors import CotejoError
-from cotejo.servers import prometheus, vllm_ray
+from cotejo.servers import confined, prometheus, vllm_ray
 from cotejo.servers.ask import ask, ask_json
 from cotejo.servers.interface import HOST, Endpoint, Identity, Job, Launch
 from cotejo.servers.precision import DTYPES, check_precision, dtype
+
+if TYPE_CHECKING:
+    from cotejo.surroundings import Surroundings
 
 BACKENDS = {"vllm": {"llama": None, "llava": None}}
 PRECISIONS = tuple(DTYPES)
@@ -67,6 +70,17 @@ def check(run: Mapping[str, Any]) -> None:
         raise CotejoError("load_format: dummy: makes weights up instead of loading the model's. Use weights: synthetic")
 
 
+def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
+    if run["device"] == "cuda":
+        return there.lacks_cuda_torch()
+    ranks, version = run["cpu_ranks"], there.version("vllm") if there.made else None
+    if there.cpus % ranks:
+        return f"cpu_ranks: {ranks}: can't divide the {there.cpus} CPUs that the run gets. Change it, or cores"
+    if version and "cpu" not in version:
+        return f"device: cpu: vLLM {version} is for GPUs alone. `UV_TORCH_BACKEND=cpu make env-vllm` makes one for CPUs"
+    return ""
+
+
 def request_fields(run: Mapping[str, Any]) -> dict[str, Any]:
     """What gives every answer its exact length; by itself it would end where the model ends it."""
     fields = {"min_tokens": run["new_tokens"], "ignore_eos": True}
@@ -85,9 +99,9 @@ def clustered(run: Mapping[str, Any]) -> bool:
 
 
 def prepare(job: Job) -> None:
-    """Nothing of the model's, whose folder it takes as it is; for Ray what confines it."""
-    if clustered(job.run):
-        vllm_ray.prepare(job.prepared)
+    """Nothing of the model's, whose folder it takes as it is; for several ranks what confines them."""
+    if clustered(job.run) or _ranks(job) > 1:
+        confined.prepare(job.prepared)
 
 
 def launch(job: Job, endpoint: Endpoint) -> Launch:
@@ -145,10 +159,14 @@ def written(job: Job) -> list[Path]:
 
 
 def quiet_environment(job: Job) -> dict[str, str]:
-    """Without telemetry, and its parts' own connections by the loopback alone, or by the cluster's interface."""
+    """Without telemetry, and its parts' own connections by the loopback alone, or by the cluster's interface.
+
+    On one machine, ranks of this version meet by a file; those of older ones by PyTorch's store.
+    """
     if job.cluster:
         return _common(job) | vllm_ray.environment(job, job.cluster, job.cluster.address, job.cluster.interface)
-    return _common(job) | {"VLLM_HOST_IP": HOST, "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    alone = {"VLLM_HOST_IP": HOST, "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    return _common(job) | alone | confined.where_compiled(job.prepared, HOST)
 
 
 def _common(job: Job) -> dict[str, str]:

@@ -1,58 +1,21 @@
 """A Ray cluster of one job's own, confined to one network interface and asking for a token, for vLLM's parts.
 
-Ray (2.60) listens on every interface whatever address it is given, and so does PyTorch's store, so both are preloaded a
-library that puts the one address in the place of all (listen_only.c). Its token is in the environment alone.
+Ray (2.60) listens on every interface whatever address it is given, and so does PyTorch's store, so both are held to one
+(`cotejo.servers.confined`). Its token is in the environment alone.
 Sources: https://docs.ray.io/en/latest/ray-security/token-auth.html, https://docs.ray.io/en/latest/cluster/cli.html
 """
 
-import shutil
-import subprocess
-from pathlib import Path
-
-from cotejo.errors import ServerMissing
+from cotejo.servers import confined
 from cotejo.servers.interface import Cluster, Job, Launch
 
 TOKEN = "RAY_AUTH_TOKEN"
 PROCESS = "cotejo.servers.vllm_ray_process"
 
-SOURCE = Path(__file__).with_name("listen_only.c")
-LIBRARY = "listen_only.so"
-COMPILERS = ("cc", "gcc", "clang")
-COMPILE_S = 60.0
-
-
-def prepare(folder: Path) -> None:
-    """Compile the library into a folder, beside its source, for the machine that this is; only the source is there
-    where this machine has no compiler.
-    """
-    source = Path(shutil.copyfile(SOURCE, folder / SOURCE.name))
-    compiler = next((name for name in COMPILERS if shutil.which(name)), None)
-    if compiler is None:
-        return
-    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(folder / LIBRARY), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
-    if done.returncode != 0:
-        (folder / LIBRARY).unlink(missing_ok=True)
-        print(done.stderr)
-
-
-def library(prepared: Path) -> Path:
-    """The compiled library; ServerMissing where preparing made none."""
-    file = prepared / LIBRARY
-    if not file.is_file():
-        raise ServerMissing(
-            f"executor: ray: Ray can't be confined to one network interface without {LIBRARY}, which prepare_server "
-            f"compiles: it found no working C compiler ({', '.join(COMPILERS)}). Install one where Snakemake runs, "
-            f"delete {prepared} and run the same command again"
-        )
-    return file
-
 
 def environment(job: Job, cluster: Cluster, address: str, interface: str) -> dict[str, str]:
     """What confines a node's processes to an address, and has them find each other."""
     return {
-        "LD_PRELOAD": str(library(job.prepared)),
-        "COTEJO_LISTEN_ADDRESS": address,
+        **confined.environment(job.prepared, address, "executor: ray"),
         "RAY_ADDRESS": f"{cluster.address}:{cluster.port}",
         "RAY_AUTH_MODE": "token",
         **({TOKEN: cluster.token} if cluster.token else {}),

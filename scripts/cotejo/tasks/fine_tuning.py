@@ -2,7 +2,7 @@
 
 A sample is a step: forward, backward, and the new weights. An engine's `train(pairs, steps, run, folder, finished)`
 takes the steps, each told which pairs are its, calls `finished(loss)` once the weights of a step are there, and gives
-what it knows of memory, by metric. Texts are tokenised, padded and cut to length outside the clock.
+what it knows of its process's memory, in MiB by metric. Texts are tokenised, padded and cut to length outside the clock.
 
 Where several processes train one model (`cotejo.processes`), `batch_size` is each one's, and a sample is a step of all:
 they end it together, for none has its new weights before it has the gradients of all, so that the time of one's is that
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cotejo.datasets import load_items
 from cotejo.errors import CotejoError, LossNotFinite
-from cotejo.processes import Rank, own_rank, part_of
+from cotejo.processes import Rank, own_rank, part_of, peak_rss_mib
 from cotejo.samples import Clock, Level, Sample
 from cotejo.tasks import Metric
 
@@ -135,6 +135,7 @@ def measure(
     reported = engine.train(requests, [part_of(step, rank) for step in steps], run, output, finished)
     if len(done_s) != len(steps):
         raise RuntimeError(f"{len(done_s)} steps were taken instead of {len(steps)}")
+    reported = {**reported, f"rank{rank.number}_rss_peak_mib": peak_rss_mib()}
     losses = engine.mean_of_all(losses)
     start_s = done_s[warmup - 1]
     samples = [
@@ -174,8 +175,9 @@ def _sample(level: str, index: int, sent_s: float, done_s: float, pairs: Sequenc
 
 
 def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str, Any]) -> list[Metric]:
-    """The time of the training, its rates, percentiles of a step's time, the loss at either end, and the memory that
-    PyTorch's tensors took where that is on a GPU.
+    """The time of the training, its rates, percentiles of a step's time, the loss at either end, and the memory of each
+    process, by its rank: what PyTorch's tensors took at most of its GPU, what it held at most of its host's memory since
+    it was started, and, where its engine tells, how much of the model's state lies with it.
 
     Tokens are those of the texts, without padding; the loss is the cross-entropy of a target token.
     """

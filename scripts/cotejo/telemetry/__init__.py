@@ -16,7 +16,7 @@ they count from means nothing. The columns of
 - `gpu`: `utilisation_percent[GPU]` and likewise `memory_mib`, `power_w`, `temperature_c`, `sm_clock_mhz`,
   `memory_clock_mhz`, `throttle_reasons`, `rx_mb_per_s`, `tx_mb_per_s`, `energy_j`, `foreign_processes`.
 
-GPUs of another maker are one more module here that gives the columns of `gpu`.
+Each maker's module in `cotejo.accelerators` gives the columns of `gpu` for its own.
 """
 
 SOURCES = ("process", "machine", "energy", "gpu")

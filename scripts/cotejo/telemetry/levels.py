@@ -1,11 +1,14 @@
 """What the telemetry amounts to in the window of a load level: a pure function of the sampler's table."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cotejo.telemetry.source import BETWEEN_WORDS, NO_WORD, OWN
 from cotejo.telemetry.table import Series, Table, Window, several
+
+# A second and a half: a GPU is looked at five times a second.
+LEAST_READINGS = 8
 
 # Of each GPU: its key in the record, the column, and what is told of the readings in the window.
 _GPU_FACTS = (
@@ -21,11 +24,17 @@ _GPU_FACTS = (
 
 
 def level_telemetry(
-    table: Table, level: Mapping[str, Any], cpus: int, sampler_aside: bool, clients_aside: bool = True
+    table: Table,
+    level: Mapping[str, Any],
+    cpus: int,
+    sampler_aside: bool,
+    clients_aside: bool = True,
+    own_gpus: Collection[str] | None = None,
 ) -> dict[str, Any] | None:
     """The `telemetry` of one of a record's levels, measured on so many pinned CPUs; None where its window has none.
 
     `sampler_aside`, `clients_aside`: whether the sampler, and the clients, had other CPUs than the measured ones.
+    `own_gpus`: the UUIDs of those that the measured processes were shown; None: nobody told which, and all count.
     """
     window = Window(level["start_monotonic_s"], level["start_monotonic_s"] + level["duration_s"])
     if window.duration_s <= 0 or (cpu_s := _column(table, "cpu_s").growth(window)) is None:
@@ -34,7 +43,7 @@ def level_telemetry(
     used_s = cpu_s if sampler_aside else cpu_s + (_column(table, OWN).growth(window) or 0.0)
     used_s += 0.0 if clients_aside else client_s or 0.0
     idle_s, steal_s = (_column(table, name).growth(window) for name in ("idle_s", "steal_s"))
-    gpus = [_gpu(table, uuid, window) for uuid in _gpu_names(table)]
+    gpus = [{**_gpu(table, uuid, window), "used": own_gpus is None or uuid in own_gpus} for uuid in _gpu_names(table)]
     throttled = _column(table, "throttled").steps(window)
     return {
         "ticks": sum(window.start_s <= time_s <= window.end_s for time_s in _column(table, "cpu_s").times_s),
@@ -53,7 +62,7 @@ def level_telemetry(
         "memory_available_mib": min(_column(table, "memory_available_mib").within(window), default=None),
         "frequency_mhz": _frequency(table, window),
         "cpu_throttled": None if throttled is None else round(throttled),
-        "energy": {**_package_energy(table, window), "gpu_j": _sum([gpu["energy_j"] for gpu in gpus])},
+        "energy": {**_package_energy(table, window), "gpu_j": _sum([gpu["energy_j"] for gpu in gpus if gpu["used"]])},
         "gpus": gpus,
     }
 
@@ -98,6 +107,24 @@ def _sum(parts: Sequence[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(parts) else None
 
 
+def _at_work(series: Series, idle: Collection[float], window: Window) -> list[float]:
+    """The readings in a window but for those of idle instants: a clock that nothing uses falls, and tells nothing."""
+    pairs = zip(series.times_s, series.values, strict=True)
+    return [value for time_s, value in pairs if window.start_s <= time_s <= window.end_s and time_s not in idle]
+
+
+def _change_percent(readings: Sequence[float]) -> float | None:
+    """By how much the second half's median differs from the first's; None of too few to have one.
+
+    Of medians, for a clock that a power cap holds jumps from reading to reading.
+    """
+    if len(readings) < LEAST_READINGS:
+        return None
+    middle = len(readings) // 2
+    before, after = statistics.median(readings[:middle]), statistics.median(readings[-middle:])
+    return 100 * (after / before - 1) if before else None
+
+
 def _gpu_names(table: Table) -> list[str]:
     return list(several(table, "utilisation_percent"))
 
@@ -112,13 +139,15 @@ def _gpu(table: Table, uuid: str, window: Window) -> dict[str, Any]:
     facts = {
         key: told(readings) if (readings := series(column).within(window)) else None for key, column, told in _GPU_FACTS
     }
-    reasons = {name for cell in series("throttle_reasons").within(window) for name in cell.split(BETWEEN_WORDS)} - {
-        NO_WORD
-    }
+    used = series("utilisation_percent")
+    idle = {time_s for time_s, percent in zip(used.times_s, used.values, strict=True) if not percent}
+    cells = series("throttle_reasons").within(window)
+    reasons = {name for cell in cells for name in cell.split(BETWEEN_WORDS)} - {NO_WORD}
     return {
         "uuid": uuid,
         **facts,
         "power_w": None if energy_j is None else energy_j / window.duration_s,
-        "throttle_reasons": sorted(reasons),
+        "throttle_reasons": sorted(reasons) if cells else None,
+        "sm_clock_change_percent": _change_percent(_at_work(series("sm_clock_mhz"), idle, window)),
         "energy_j": energy_j,
     }

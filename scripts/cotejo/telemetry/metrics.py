@@ -1,6 +1,6 @@
 """What a load level cost in resources, as metrics for the summary."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cotejo.tasks import Metric
@@ -27,6 +27,20 @@ def _metrics(telemetry: Mapping[str, Any], requests_ok: int) -> Iterator[Metric]
         energy_j = telemetry["energy"][f"{boundary}_j"]
         if energy_j is not None and requests_ok:
             yield Metric(f"{boundary}_energy_per_request_j", energy_j / requests_ok, "J", "lower")
-    memory = [gpu["memory_peak_mib"] for gpu in telemetry["gpus"] if gpu["memory_peak_mib"] is not None]
+    yield from _of_gpus([gpu for gpu in telemetry["gpus"] if gpu.get("used", True)])
+
+
+def _of_gpus(gpus: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+    """The memory of the GPUs that were measured, of several of each too, and what each had to do with the others."""
+    memory = {number: gpu["memory_peak_mib"] for number, gpu in enumerate(gpus) if gpu["memory_peak_mib"] is not None}
     if memory:
-        yield Metric("gpu_memory_peak_mib", max(memory), "MiB", "lower")
+        yield Metric("gpu_memory_peak_mib", max(memory.values()), "MiB", "lower")
+    if memory and len(memory) == len(gpus):
+        yield Metric("gpu_memory_total_mib", sum(memory.values()), "MiB", "lower")
+    if len(gpus) == 1:
+        return
+    yield from (Metric(f"gpu{number}_memory_peak_mib", peak, "MiB", "lower") for number, peak in memory.items())
+    for number, gpu in enumerate(gpus):
+        for direction in ("rx", "tx"):
+            if (mean := gpu[f"{direction}_mb_per_s"]) is not None:
+                yield Metric(f"gpu{number}_{direction}_mb_per_s", mean, "MB/s", "lower")

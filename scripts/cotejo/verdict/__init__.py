@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cotejo.floors import floor_of
-from cotejo.verdict import amount, learning, quiet, serving, steady
+from cotejo.verdict import amount, gpus, learning, quiet, serving, steady
 from cotejo.verdict.evidence import Check, Evidence, Finding, Record
 
 __all__ = [
@@ -22,7 +22,7 @@ WORDS = ("failed", "noisy", "unsteady", "smoke", "publishable")  # the worst fir
 NOT_MEASURED = "not measured"  # no verdict: there is nothing to judge
 SEPARATOR = "; "  # between reasons, and between marks, in a cell of the summary
 
-_MODULES = (amount, learning, steady, serving, quiet)
+_MODULES = (amount, learning, steady, serving, quiet, gpus)
 CHECKS: tuple[Check, ...] = tuple(check for module in _MODULES for check in module.CHECKS)
 # As config/config.yaml has them, for commands run by hand.
 THRESHOLDS: Mapping[str, float] = {key: value for module in _MODULES for key, value in module.THRESHOLDS.items()}

@@ -1,18 +1,19 @@
 """Whether the machine was quiet: what else it did in the measured window, and right before and right after.
 
 What disturbs is `noisy`; a repeat that cannot tell is `smoke`. What disturbs only where other checks would see it (a
-frequency governor, a GPU at its power cap, memory swapped out earlier) is only said. Load averages are not judged: the
-repeat before raises them.
+frequency governor, memory swapped out earlier) is only said. Load averages are not judged: the repeat before raises
+them. Of GPUs `cotejo.verdict.gpus` tells.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from cotejo.accelerators import own, whole
 from cotejo.verdict.evidence import Check, Evidence, Finding, Record
 
-# As config/config.yaml has them, with their reasons. What may not happen at all (throttling, a foreign process on the
-# GPU, a leftover) has no bound there.
+# As config/config.yaml has them, with their reasons. What may not happen at all (throttling, a leftover) has no bound
+# there.
 THRESHOLDS: Mapping[str, float] = {
     "foreign_cpu_percent": 3,
     "steal_percent": 2,
@@ -30,18 +31,19 @@ CPUS = {
     "others": "% of the other CPUs' time",
 }
 
-# NVIDIA's driver may report `hw_slowdown` while an idle GPU changes its clocks: it counts in the measured window only.
-HOT = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown"})
-SLOWED = HOT | {"hw_slowdown"}
-
 
 class Repeat(NamedTuple):
-    """One level of a whole record, its telemetry, and the looks `before` and `after`; empty where there are none."""
+    """One level of a whole record, its telemetry, and the looks `before` and `after`; empty where there are none.
+
+    Of one machine: `gpus` are the facts of those there, `own_gpus` the UUIDs of the run's; None where nobody told them.
+    """
 
     record: Record
     level: Mapping[str, Any]
     telemetry: Mapping[str, Any]
     looks: Mapping[str, Mapping[str, Any]]
+    gpus: Sequence[Mapping[str, Any]]
+    own_gpus: frozenset[str] | None
 
 
 class Sight(NamedTuple):
@@ -57,22 +59,31 @@ class Sight(NamedTuple):
     bound: float = 0
 
 
+Sights = Callable[[Repeat, Mapping[str, float]], Iterable[Sight]]
+
+
 def quiet(evidence: Evidence, thresholds: Mapping[str, float]) -> list[Finding]:
-    """Everything seen, once, with its greatest number and how many of the whole repeats show it."""
+    """Everything seen of the machine, once."""
+    return found_in(evidence, thresholds, SIGHTS)
+
+
+def found_in(evidence: Evidence, thresholds: Mapping[str, float], kinds: Sequence[Sights]) -> list[Finding]:
+    """Everything seen of these kinds, once, with its greatest number and how many of the whole repeats show it."""
     found = repeats(evidence)
     seen: dict[tuple[str, str, str], list[Sight]] = {}
     for repeat in found:
-        for sight in _seen(repeat, thresholds):
+        for sight in _seen(repeat, thresholds, kinds):
             seen.setdefault((sight.word, sight.what, sight.unit), []).append(sight)
     return [Finding(sights[0].word, _reason(sights, len(found))) for sights in seen.values()]
 
 
-def _seen(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
+def _seen(repeat: Repeat, thresholds: Mapping[str, float], kinds: Sequence[Sights]) -> Iterator[Sight]:
     """What a repeat shows, on its other nodes too, of which there are looks alone."""
-    yield from chain.from_iterable(sights(repeat, thresholds) for sights in SIGHTS)
+    yield from chain.from_iterable(sights(repeat, thresholds) for sights in kinds)
     for node in repeat.record.get("nodes", []):
-        there = repeat._replace(telemetry={}, looks=node.get("quiet") or {})
-        of_looks = chain.from_iterable(sights(there, thresholds) for sights in SIGHTS if sights is not _unknown)
+        shown = whole(node.get("gpus_shown"))
+        there = repeat._replace(telemetry={}, looks=node.get("quiet") or {}, gpus=node["gpus"], own_gpus=shown)
+        of_looks = chain.from_iterable(sights(there, thresholds) for sights in kinds if sights is not _unknown)
         yield from (sight._replace(what=f"node {node['node']}: {sight.what}") for sight in of_looks)
 
 
@@ -89,7 +100,9 @@ def _reason(sights: list[Sight], repeats: int) -> str:
 def repeats(evidence: Evidence) -> list[Repeat]:
     """The whole repeats of the evidence's level."""
     return [
-        Repeat(record, level, level["telemetry"] or {}, record["quiet"] or {})
+        Repeat(
+            record, level, level["telemetry"] or {}, record["quiet"] or {}, record["environment"]["gpus"], own(record)
+        )
         for record in evidence.records
         if record["status"] == "ok"
         for level in record["levels"]
@@ -107,7 +120,7 @@ def tick_error_percent(repeat: Repeat) -> float:
     return float(100 * 3 * 0.5 / max(1.0, ticks) ** 0.5)
 
 
-def _beyond(what: str, value: float | None, unit: str, bound: float, error: float = 0) -> Iterator[Sight]:
+def beyond(what: str, value: float | None, unit: str, bound: float, error: float = 0) -> Iterator[Sight]:
     """A disturbance, where the value is known and beyond its bound by more than its error."""
     if value is not None and value > bound + error:
         yield Sight("noisy", what, value, unit, bound)
@@ -115,12 +128,10 @@ def _beyond(what: str, value: float | None, unit: str, bound: float, error: floa
 
 def _unknown(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
     """What must be known of a quiet machine, and is not."""
-    counts = [gpu["foreign_processes"] for gpu in _gpus(repeat, "meanwhile")]
     unknown = {
         "no telemetry": not repeat.telemetry,
         "foreign CPU unknown": repeat.telemetry.get("foreign_cpu_percent", 0) is None,
         "no look at the machine": not repeat.looks,
-        "GPU processes unknown": repeat.telemetry and _on_gpu(repeat) and (not counts or None in counts),
     }
     yield from (Sight("smoke", f"quiet machine not proven: {what}") for what, applies in unknown.items() if applies)
 
@@ -132,13 +143,13 @@ def _cpu(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
         *(
             sight
             for key, what in (("foreign_cpu_percent", "foreign CPU"), ("steal_percent", "steal"))
-            for sight in _beyond(what, repeat.telemetry.get(key), CPUS["pinned"], thresholds[key], error)
+            for sight in beyond(what, repeat.telemetry.get(key), CPUS["pinned"], thresholds[key], error)
         ),
         *(
             sight
             for when, look in repeat.looks.items()
             for whose, share in look["busy_percent"].items()
-            for sight in _beyond(f"busy {when}", share, CPUS[whose], bound)
+            for sight in beyond(f"busy {when}", share, CPUS[whose], bound)
         ),
     ]
     yield from sights
@@ -148,47 +159,22 @@ def _cpu(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
             each["name"]: each["cpu_percent"] for each in sorted(processes, key=lambda each: each["cpu_percent"])
         }
         for name, share in busiest.items():
-            yield from _beyond(f"busy process {name}", share, "% of a CPU's time", bound)
-
-
-def _gpu(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
-    """What others computed on the GPUs, and what held their clocks down."""
-    looked = [*_gpus(repeat, "before"), *_gpus(repeat, "after")]
-    measured = _gpus(repeat, "meanwhile")
-    processes = [gpu["foreign_processes"] or 0 for gpu in [*looked, *measured]]
-    yield from _beyond("foreign GPU processes", max(processes, default=0), "", 0)
-    used = [gpu["utilisation_percent"] or 0 for gpu in _gpus(repeat, "before")]
-    yield from _beyond("busy before", max(used, default=0), "% of a GPU's time", thresholds["busy_percent"])
-    meanwhile = {reason for gpu in measured for reason in gpu["throttle_reasons"] or []}
-    around = {reason for gpu in looked for reason in gpu["throttle_reasons"] or []}
-    yield from (Sight("noisy", f"GPU throttled: {reason}") for reason in sorted(meanwhile & SLOWED | around & HOT))
-    if "sw_power_cap" in meanwhile:
-        yield Sight("publishable", "GPU at its power cap")
-
-
-def _gpus(repeat: Repeat, when: str) -> list[Mapping[str, Any]]:
-    """The GPUs as told `before`, `meanwhile` or `after`; none where the run uses none."""
-    told = repeat.telemetry if when == "meanwhile" else repeat.looks.get(when, {})
-    return list(told.get("gpus", [])) if _on_gpu(repeat) else []
-
-
-def _on_gpu(repeat: Repeat) -> bool:
-    return bool(repeat.record["run"]["device"] != "cpu")
+            yield from beyond(f"busy process {name}", share, "% of a CPU's time", bound)
 
 
 def _heat(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
     """How often heat slowed the measured CPUs, from the look before to the look after."""
     before, after = (repeat.looks.get(when, {}).get("cpu_throttled") for when in ("before", "after"))
     grown = 0 if before is None or after is None else after - before
-    yield from _beyond("CPU throttled", max(grown, repeat.telemetry.get("cpu_throttled") or 0), "times", 0)
+    yield from beyond("CPU throttled", max(grown, repeat.telemetry.get("cpu_throttled") or 0), "times", 0)
 
 
 def _memory(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight]:
     """Memory that came from disk meanwhile, or was sent there before."""
-    yield from _beyond("swapped", repeat.telemetry.get("swapped_mib"), "MiB", thresholds["swapped_mib"])
+    yield from beyond("swapped", repeat.telemetry.get("swapped_mib"), "MiB", thresholds["swapped_mib"])
     faults, duration_s = repeat.telemetry.get("major_faults"), repeat.level["duration_s"]
     if faults is not None and duration_s > 0:
-        yield from _beyond("major faults", faults / duration_s, "per s", thresholds["major_faults_per_s"])
+        yield from beyond("major faults", faults / duration_s, "per s", thresholds["major_faults_per_s"])
     if repeat.looks and repeat.looks["before"]["swap_used_mib"]:
         yield Sight("publishable", "swap in use")
 
@@ -205,5 +191,5 @@ def _governor(repeat: Repeat, thresholds: Mapping[str, float]) -> Iterator[Sight
     yield from (Sight("publishable", f"governor {name}") for name in sorted(names))
 
 
-SIGHTS = (_cpu, _gpu, _heat, _memory, _leftovers, _unknown, _governor)
+SIGHTS: tuple[Sights, ...] = (_cpu, _heat, _memory, _leftovers, _unknown, _governor)
 CHECKS: tuple[Check, ...] = (quiet,)

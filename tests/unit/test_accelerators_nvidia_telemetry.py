@@ -2,43 +2,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from nvml_example import FakeNvml, refuse
 from telemetry_example import Machine
 
-from cotejo.telemetry.gpu import descends, sources
-
-
-class NVMLError(Exception):
-    pass
-
-
-class FakeNvml(SimpleNamespace):
-    """NVML's functions, by the part of their names after nvmlDeviceGet, each with its answer for a GPU's index."""
-
-    NVMLError = NVMLError
-
-    def __init__(self, answers, gpus=2):
-        super().__init__(open=0)
-        self.answers = {"UUID": lambda gpu: f"GPU-{gpu}", **answers}
-        self.nvmlDeviceGetCount = lambda: gpus
-        self.nvmlDeviceGetHandleByIndex = lambda index: index
-
-    def nvmlInit(self):
-        self.open += 1
-
-    def nvmlShutdown(self):
-        self.open -= 1
-
-    def __getattr__(self, name):
-        if not name.startswith("nvmlDeviceGet"):
-            raise AttributeError(name)
-
-        def ask(*arguments):
-            if self.open < 1 or name.removeprefix("nvmlDeviceGet") not in self.answers:
-                raise NVMLError(name)
-            return self.answers[name.removeprefix("nvmlDeviceGet")](*arguments)
-
-        return ask
-
+from cotejo.accelerators.nvidia_telemetry import descends, sources
 
 ANSWERS = {
     "TotalEnergyConsumption": lambda gpu: 1500 + gpu,
@@ -63,7 +30,7 @@ def machine(tmp_path):
 
 
 def read(machine, monkeypatch, answers, gpus=2):
-    fake = FakeNvml(answers, gpus)
+    fake = FakeNvml(gpus, **answers)
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     found = sources(machine.target)
     return {name: value for source in found for name, value in source.read().items()}, found, fake
@@ -98,9 +65,6 @@ def test_no_gpu_and_no_driver_are_no_source(machine, monkeypatch):
     _, found, fake = read(machine, monkeypatch, ANSWERS, gpus=0)
     assert (found, fake.open) == ([], 0)
 
-    def refuse():
-        raise NVMLError
-
     fake.nvmlInit = refuse
     assert sources(machine.target) == []
     monkeypatch.setitem(sys.modules, "pynvml", None)
@@ -111,3 +75,20 @@ def test_who_descends_from_whom(machine):
     assert descends(201, 100, machine.proc)
     assert not descends(202, 100, machine.proc)  # it lives, but is nobody's
     assert not descends(999, 100, machine.proc)  # it can't be seen
+
+
+def test_processes_that_a_container_can_not_see_may_be_the_measured_ones(machine, monkeypatch):
+    def foreign(*processes, namespace):
+        own = machine.proc / "self" / "ns" / "pid"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.unlink(missing_ok=True)
+        own.symlink_to(namespace)
+        answers = {"ComputeRunningProcesses": lambda gpu: [SimpleNamespace(pid=process) for process in processes]}
+        row, _, _ = read(machine, monkeypatch, answers, gpus=1)
+        return row["foreign_processes[GPU-0]"]
+
+    of_machine, of_container = "pid:[4026531836]", "pid:[4026532755]"
+    assert foreign(999, namespace=of_machine) == 1
+    assert foreign(201, 999, namespace=of_container) is None
+    assert foreign(201, 202, namespace=of_container) == 1  # both can be seen
+    assert foreign(namespace=of_container) == 0

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cotejo import nvml
+from cotejo.accelerators import nvml
 from cotejo.code import SCRIPTS
 
 
@@ -46,7 +46,7 @@ def test_a_gpu_that_is_lost_while_the_driver_is_left_is_no_error(monkeypatch):
 HANGS = """
 import sys, threading, time
 from types import SimpleNamespace
-from cotejo import nvml
+from cotejo.accelerators import nvml
 nvml.ANSWER_S = 0.3
 sys.modules["pynvml"] = SimpleNamespace(NVMLError=OSError, nvmlInit=threading.Event().wait)
 begun_s = time.monotonic()

@@ -88,6 +88,13 @@ def ask(question: str, *arguments: Any) -> Any:
         return None
 
 
+def keep_open() -> None:
+    """Within `gpus`: have its handles outlive it, as long as this process. NVML counts how often it was opened."""
+    import pynvml
+
+    pynvml.nvmlInit()
+
+
 def throttle_reasons(handle: Any) -> list[str] | None:
     """Why the GPU's clocks are below their highest right now, by the names of THROTTLE_REASONS."""
     mask = ask("nvmlDeviceGetCurrentClocksThrottleReasons", handle)

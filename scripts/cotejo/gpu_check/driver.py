@@ -1,0 +1,121 @@
+"""What the driver tells: of the GPUs themselves, while something runs, and once it has ended."""
+
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from typing import Any
+
+from cotejo.accelerators import facts as gpu_facts
+from cotejo.affinity import mask
+from cotejo.child import child_environment
+from cotejo.code import SCRIPTS
+from cotejo.gpu_check.check import CUDA, Box, Found, check
+from cotejo.quiet import gpu_memory_kept, look
+from cotejo.telemetry.beside import sampling
+from cotejo.telemetry.sampler import TICK_S
+from cotejo.telemetry.table import Table, read_table, sampling_cost, several
+
+NEEDED = ("name", "uuid", "driver", "cuda", "memory_mib", "power_limit_w", "sm_clock_max_mhz", "persistence")
+BUSY_S = 4.0
+
+# Holds half a gigabyte and copies it to the GPU and back for so many seconds, or within the host's memory.
+COPYING = f"""
+import sys, time, torch
+where = sys.argv[1]
+host = torch.zeros(1 << 29, dtype=torch.uint8, pin_memory=where == "cuda")
+there = torch.zeros(1 << 29, dtype=torch.uint8, device=where)
+print("copying", flush=True)
+begun_s = time.monotonic()
+while time.monotonic() - begun_s < {BUSY_S}:
+    there.copy_(host)
+    host.copy_(there)
+    torch.cuda.is_available() and torch.cuda.synchronize()
+"""
+
+
+@check("driver-facts", needs=("pynvml",), rehearsed=False)
+def driver_facts(box: Box) -> Found:
+    """The driver tells what a record wants to know of each GPU."""
+    seen = gpu_facts()
+    assert len(seen) >= box.gpus, f"NVML has {len(seen)} GPUs, and PyTorch {box.gpus}"
+    silent = sorted({key for gpu in seen for key in NEEDED if gpu[key] is None})
+    assert not silent, f"nothing of {', '.join(silent)}"
+    untold = sorted({key for gpu in seen for key, value in gpu.items() if value is None})
+    return {"gpus": len(seen), "driver": seen[0]["driver"], "not_told": untold or "nothing"}
+
+
+@check("telemetry")
+def telemetry(box: Box) -> Found:
+    """Telemetry keeps its rate while a GPU copies, its counters never fall, and PCIe carries something."""
+    table = sampled(box)
+    rate_hz = sampling_cost(table)["rate_hz"]
+    assert rate_hz is not None and rate_hz > 0.8 / TICK_S, f"{rate_hz} readings per second instead of {1 / TICK_S:g}"
+    if box.device != CUDA:
+        return {"rate_hz": rate_hz, "columns": len(table)}
+    found: dict[str, Any] = {"rate_hz": rate_hz}
+    for column in ("power_w", "memory_mib", "sm_clock_mhz", "temperature_c", "utilisation_percent"):
+        found[column] = max(greatest(table, column), default=None)
+        assert found[column], f"{column}: {found[column]}: no GPU tells it while one copies"
+    for name, series in several(table, "energy_j").items():
+        assert all(before <= after for before, after in pairwise(series.values)), f"energy_j[{name}] fell"
+    found["energy_j"] = max((series.values[-1] - series.values[0]) for series in several(table, "energy_j").values())
+    for column in ("rx_mb_per_s", "tx_mb_per_s"):
+        found[column] = max(greatest(table, column), default=0.0)
+        assert found[column] > 0, f"{column}: none while copying"
+    return found
+
+
+def greatest(table: Table, column: str) -> list[float]:
+    """The greatest reading of each GPU."""
+    return [max(series.values) for series in several(table, column).values() if series.values]
+
+
+def sampled(box: Box) -> Table:
+    """What telemetry says of a process that copies."""
+    file = box.folder / "telemetry.csv"
+    cpus = frozenset(mask())
+    with sampling(cpus, file), copying(box) as process:
+        assert process.wait() == 0, f"what copies ended with {process.returncode}"
+    return read_table(file)
+
+
+def copying(box: Box) -> "subprocess.Popen[bytes]":
+    environment = child_environment(1, SCRIPTS)
+    return subprocess.Popen([sys.executable, "-c", COPYING, box.device], env=environment, stdout=subprocess.PIPE)
+
+
+@check("memory-returned", needs=("pynvml",), rehearsed=False)
+def memory_returned(box: Box) -> Found:
+    """A GPU's memory is free again once what held it has ended."""
+    cpus = frozenset(mask())
+    before = look(cpus)
+    with copying(box) as process:
+        assert process.stdout and process.stdout.readline() == b"copying\n"
+        meanwhile = look(cpus)
+        process.wait()
+    held = [
+        now["memory_used_mib"] - then["memory_used_mib"]
+        for then, now in zip(before["gpus"], meanwhile["gpus"], strict=True)
+    ]
+    assert max(held) > 512, f"it held {held} MiB by NVML, and took 512"
+    ended_s = time.monotonic()
+    kept = gpu_memory_kept(before, look(cpus))
+    assert not kept, "; ".join(kept)
+    return {"held_mib": max(held), "looked_after_s": time.monotonic() - ended_s}
+
+
+@check("by-uuid", needs=("pynvml",), rehearsed=False)
+def by_uuid(box: Box) -> Found:
+    """A process that is shown one GPU by its UUID computes on that one alone."""
+    tell = "import torch; print(torch.cuda.device_count(), torch.cuda.get_device_properties(0).uuid)"
+    uuids = [gpu["uuid"] for gpu in gpu_facts()]
+    for uuid in uuids:
+        environment = {**child_environment(1, SCRIPTS), "CUDA_VISIBLE_DEVICES": uuid}
+        said = subprocess.run(
+            [sys.executable, "-c", tell], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert [word.removeprefix("GPU-") for word in said] == ["1", uuid.removeprefix("GPU-")], (
+            f"shown {uuid}, it sees {said}"
+        )
+    return {"gpus": len(uuids)}

@@ -1,0 +1,38 @@
+"""A whole measured repeat: the record that a study has of a run on a GPU."""
+
+from typing import Any
+
+from cotejo.gpu_check.check import Box, Found, check
+from cotejo.gpu_check.pytorch import LLAMA, settings
+from cotejo.gpu_check.runs import measured, placed, went_well
+from cotejo.quiet import gpu_memory_kept
+
+TIMES = {"warmup_s": 1, "duration_s": 4, "new_tokens": 16}
+
+
+@check("record")
+def record(box: Box) -> Found:
+    """A whole repeat is measured on one GPU: pinned, watched, sampled, and written down."""
+    made = measured(box, settings(LLAMA, "check-prompts", **TIMES, **placed(box)))
+    level = went_well(made)
+    assert level["requests"] > 0 and level["telemetry"], "no requests, or no telemetry"
+    return {
+        "requests": level["requests"],
+        "duration_s": level["duration_s"],
+        "pinned_by": made["affinity"]["mechanism"],
+    }
+
+
+@check("record-energy", needs=("pynvml",), rehearsed=False)
+def record_energy(box: Box) -> Found:
+    """Its record has the GPU's energy, power, memory and traffic, and the memory is returned at its end."""
+    made = measured(box, settings(LLAMA, "check-prompts", **TIMES, **placed(box)))
+    level = went_well(made)
+    busiest: dict[str, Any] = max(level["telemetry"]["gpus"], key=lambda gpu: gpu["energy_j"] or 0)
+    wanted = ("energy_j", "utilisation_percent", "memory_peak_mib", "sm_clock_mhz", "rx_mb_per_s", "tx_mb_per_s")
+    untold = [key for key in wanted if busiest[key] is None]
+    assert not untold, f"nothing of {', '.join(untold)}"
+    assert busiest["energy_j"] > 0, "no energy was used"
+    kept = gpu_memory_kept(made["quiet"]["before"], made["quiet"]["after"])
+    assert not kept, "; ".join(kept)
+    return {**{key: busiest[key] for key in wanted}, "joule_per_request": busiest["energy_j"] / level["requests"]}

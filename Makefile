@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke test-gpu benchmark method docs
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke gpu-check benchmark method docs
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,8 +47,8 @@ test-unit: setup ## the parts alone
 test-workflow: setup ## which jobs a command makes: dry-runs
 	$(VENV)/bin/pytest -q -n auto tests/workflow
 
-test-integration: env-triton ## real exports, real servers, real measurements, at small scale
-	$(VENV)/bin/pytest -q -n 2 --dist loadfile -m beside tests/integration
+test-integration: env-triton env-deepspeed ## real exports, real servers, real measurements, at small scale
+	$(VENV)/bin/pytest -q -n 3 --dist loadfile -m beside tests/integration
 	$(VENV)/bin/pytest -q -m "not beside" tests/integration
 
 test-slurm: setup ## studies on a whole Slurm cluster of virtual machines here: as root; skipped, with the reason, without
@@ -58,8 +58,8 @@ test-slurm: setup ## studies on a whole Slurm cluster of virtual machines here: 
 test-smoke: SLURM_TESTS := -m smoke
 test-smoke: test-slurm ## the shortest of them: one measurement through Slurm
 
-test-gpu: setup ## what needs an NVIDIA GPU, or two: skipped, with the reason, where there is none
-	$(VENV)/bin/pytest -q tests/gpu
+gpu-check: setup ## take every path on this machine's GPUs, small, and write gpu-check/report.md: which work, with versions
+	$(VENV)/bin/python scripts/check_gpu.py $(ARGS)
 
 benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machine; writes docs/performance.md
 	$(VENV)/bin/python tests/performance/run_benchmarks.py

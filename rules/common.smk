@@ -214,6 +214,12 @@ def stacks_of(run, *of):
     return [stamp for stamp in stamps if stamp]
 
 
+def stack_of_export(form):
+    """The stamp of what a format is exported and computed under; none where that is Cotejo's own environment."""
+    stamp = export_stack(form, config["environments"]).stamp
+    return [stamp] if stamp else []
+
+
 def served_inputs(*of):
     """A function of wildcards: what a run's server is rendered or launched from, with the environments of `of`."""
     return lambda wildcards: [*artefacts(run_of(wildcards)), *stacks_of(run_of(wildcards), *of)]

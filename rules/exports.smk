@@ -37,12 +37,6 @@ elif workflow.enable_cache:
             "exit 1"
 
 
-def stack_of_export(form):
-    """The stamp of what a format is exported and computed under; none where that is Cotejo's own environment."""
-    stamp = export_stack(form, config["environments"]).stamp
-    return [stamp] if stamp else []
-
-
 rule export_openvino:
     """Export to OpenVINO's intermediate representation, each architecture by the exporter that its users take."""
     input:
@@ -167,7 +161,7 @@ rule export_tensorrt:
     # All of them: kernels are chosen by the time they take.
     threads: workflow.cores
     resources:
-        **asked_of_slurm(ON_GPUS, lambda wildcards: wildcards.system),
+        **BUILDING,
     params:
         python=str(export_stack("tensorrt", config["environments"]).python),
         code=exporting_code("tensorrt"),
@@ -194,10 +188,7 @@ rule check_export:
     priority: PREPARE
     threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
     resources:
-        **asked_of_slurm(
-            {"": PREPARING, **{f"-on-{system}": asked for system, asked in ON_GPUS.items()}},
-            lambda wildcards: wildcards.on,
-        ),
+        **CHECKING,
     params:
         bound=lambda wildcards: config["parity"][wildcards.precision],
     shell:

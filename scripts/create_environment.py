@@ -30,7 +30,8 @@ ENVS = ROOT / "envs"
 OVERRIDES, CPU_OVERRIDES = ENVS / "overrides.txt", ENVS / "overrides-cpu.txt"
 SHIM = ENVS / "torchvision_cpu.py"
 NEEDED_GIB = {False: 3.5, True: 10.0}  # on disk, without and with CUDA
-NEEDED_GIB_WITHOUT_TORCH = 0.5
+NEEDED_GIB_WITHOUT_TORCH = {"tensorrt": 7.0}  # by the folder's name; others are small
+NEEDED_GIB_OF_OTHERS = 0.5
 COMPILED_FOR_PYPI = ("vllm",)  # their CUDA code runs with PyPI's own build of torch alone
 
 
@@ -60,8 +61,8 @@ def create(name: str, prefix: Path, environment: Mapping[str, str]) -> None:
             raise CotejoError(failure(command, prefix, build))
     mend_torchvision(prefix)
     repair(lock.stem, prefix)
-    fit(lock.stem, prefix)
     write_json(prefix / STAMP, {"identity": wanted, "torch": build.backend if build is not None else None, **from_lock})
+    fit(lock.stem, prefix)
 
 
 def lock_file(name: str) -> Path:
@@ -116,14 +117,16 @@ def install_commands(uv: Path, lock: Path, prefix: Path, build: TorchBuild | Non
 def torch_options(lock: Path, build: TorchBuild) -> list[str]:
     """What tells uv which build of torch to install, and what not to install beside it."""
     left_out = [part for path in overrides(lock, build.cuda) for part in ("--override", str(path))]
-    if build.backend == WHEEL or (build.backend == "auto" and set(COMPILED_FOR_PYPI) & set(pinned(lock))):
+    if build.backend == WHEEL or (build.cuda and set(COMPILED_FOR_PYPI) & set(pinned(lock))):
         return left_out
     return [*left_out, "--torch-backend", build.backend]
 
 
 def failure(command: list[str], prefix: Path, build: TorchBuild | None) -> str:
     """What to say, and to do, where uv has failed; its own words stand above."""
-    needed_gib = NEEDED_GIB_WITHOUT_TORCH if build is None else NEEDED_GIB[build.cuda]
+    needed_gib = (
+        NEEDED_GIB_WITHOUT_TORCH.get(prefix.name, NEEDED_GIB_OF_OTHERS) if build is None else NEEDED_GIB[build.cuda]
+    )
     free_gib = shutil.disk_usage(prefix.absolute().parent).free / 2**30
     return (
         f"{' '.join(command)}: uv failed, see above. If the network is missing or slow: behind a proxy or an internal "

@@ -1,7 +1,8 @@
 """What identifies code: the digest of its syntax trees, so that comments, docstrings and formatting don't count."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,13 @@ def ast_digest(paths: Iterable[Path]) -> str:
 
     File names count; comments, docstrings and formatting do not. CotejoError where a file is missing or not Python.
     """
-    trees = ((path.name, digest(_plain(_without_docstrings(_parse(path))), length=64)) for path in paths)
+    trees = ((path.name, _tree_digest(_source(path), path)) for path in paths)
     return digest(sorted(trees), length=16)
+
+
+@cache
+def _tree_digest(source: bytes, path: Path) -> str:
+    return digest(_plain(_without_docstrings(_parse(source, path))), length=64)
 
 
 def run_modules(run: Mapping[str, Any], start: str | None = None, scripts: Path = SCRIPTS) -> list[Path]:
@@ -77,7 +83,7 @@ def _chosen(registry: Path, run: Mapping[str, Any], scripts: Path) -> Iterator[P
 
 def _registered(registry: Path) -> Iterator[tuple[str, str]]:
     """What a registry's dictionaries say: {name: dotted name of a module of Cotejo}."""
-    for node in ast.walk(_parse(registry)):
+    for node in ast.walk(_parse(_source(registry), registry)):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 match key, value:
@@ -88,28 +94,36 @@ def _registered(registry: Path) -> Iterator[tuple[str, str]]:
 
 def _imported(path: Path, scripts: Path) -> Iterator[Path]:
     """The files of Cotejo's modules that a module's import statements name, their packages included."""
-    for node in ast.walk(_parse(path)):
+    for name in _names_imported(_source(path), path):
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            place = scripts.joinpath(*parts[:length])
+            yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+
+
+@cache
+def _names_imported(source: bytes, path: Path) -> Sequence[str]:
+    """The dotted names below Cotejo's package that import statements may mean by theirs: modules, or what is in them."""
+    names: list[str] = []
+    for node in ast.walk(_parse(source, path)):
         match node:
             case ast.Import():
-                names = [alias.name for alias in node.names]
+                names += [alias.name for alias in node.names]
             case ast.ImportFrom(module=str(module), level=0):
-                names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-            case _:
-                continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] != PACKAGE:
-                continue
-            for length in range(1, len(parts) + 1):
-                place = scripts.joinpath(*parts[:length])
-                yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+                names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return [name for name in dict.fromkeys(names) if name.split(".")[0] == PACKAGE]
 
 
-def _parse(path: Path) -> ast.Module:
+def _source(path: Path) -> bytes:
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise CotejoError(f"{path}: no such file. Restore it from the repository") from error
+
+
+def _parse(source: bytes, path: Path) -> ast.Module:
+    try:
+        return ast.parse(source, filename=str(path))
     except SyntaxError as error:
         raise CotejoError(f"{path}: line {error.lineno}: not valid Python ({error.msg}). Mend that line") from error
 

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from cotejo import accelerators, affinity, cgroup
 from cotejo.affinity import Topology
 from cotejo.command import ROOT
 from cotejo.files import sha256_of
-from cotejo.stacks import lock_sha256
+from cotejo.stacks import STAMP, lock_sha256
 
 # What decides how a measurement comes out; a study or a document changed beside it does not.
 CODE = ("Snakefile", "rules", "scripts", "envs")
@@ -139,12 +140,16 @@ def _virtualisation(cpuinfo: dict[str, str], sys: Path) -> str:
 
 
 def software_facts(root: Path = ROOT) -> dict[str, Any]:
-    """Python and the C library, the lock file that the environment was made from, and what it really holds now."""
+    """Python and the C library, the lock file that the environment was made from, and what it really holds now.
+
+    No lock file where a command runs by hand under another interpreter than Cotejo's own.
+    """
     lock = root / "envs" / "main.txt"
+    own = lock.is_file() and (Path(sys.prefix) / STAMP).is_file()
     return {
         "python": platform.python_version(),
         "libc": " ".join(platform.libc_ver()).strip() or None,
-        "lock_digest": sha256_of(lock) if lock.is_file() else None,
+        "lock_digest": sha256_of(lock) if own else None,
         "installed_digest": _installed_digest({Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}),
     }
 
@@ -197,7 +202,7 @@ def merge_key(record: Mapping[str, Any]) -> dict[str, Any]:
         "cpu": environment["machine"]["cpu"],
         "gpus": _gpu_names(environment["gpus"], record["affinity"].get("gpus")),
         "driver": _each(gpu["driver"] for gpu in environment["gpus"]),
-        "lock": environment["software"]["lock_digest"],
+        "lock": environment["software"]["lock_digest"] or environment["software"]["installed_digest"],
         "model": record["model"]["digest"],
         "export": record["export"]["digest"] if record["export"] else None,
         "code": record["code_digest"],

@@ -2,7 +2,7 @@
 
 # In small letters: what libraries say when memory did not suffice.
 OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "can't alloc", "cannot allocate memory", "not enough memory",
-                 "failed to allocate memory", "memory allocation of", "failed to map segment", "cuda out of memory",
+                 "failed to allocate memory", "memory allocation of", "failed to map segment", "out of memory",
                  "alloc_failed", "outofmemory")  # fmt: skip
 
 

@@ -50,7 +50,8 @@ def _events(record: Mapping[str, Any], samples: "pd.DataFrame") -> "Iterator[Eve
     yield Event(wall_time=started_s, file_version=VERSION)
     yield Event(wall_time=started_s, summary=_settings(record["run"]))
     yield Event(wall_time=started_s, summary=_hparams(record["run"], started_s))
-    for sample in samples.sort_values("index").to_dict("records"):
+    steps: list[Mapping[str, Any]] = [*samples.sort_values("index").to_dict("records")]  # type: ignore[list-item]
+    for sample in steps:
         end_s = started_s + sample["done_s"]
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in step_scalars(sample).items()]
         yield Event(wall_time=end_s, step=sample["index"] + 1, summary=Summary(value=values))

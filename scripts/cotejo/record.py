@@ -20,7 +20,8 @@ SCHEMA_VERSION = 0
 REASONS = (
     "export", "parity", "constants", "corrupt-export", "out-of-memory", "killed", "timeout", "lost-pin",
     "server-missing", "server-exited", "server-not-ready", "wrong-model", "port-taken", "server-died", "golden",
-    "client-missing", "client-failed", "leftovers", "device-missing", "split-missing", "loss-nan", "node-failed",
+    "client-missing", "client-failed", "leftovers", "device-missing", "provider-missing", "foreign-engine",
+    "split-missing", "loss-nan", "node-failed",
     "error",
 )  # fmt: skip
 

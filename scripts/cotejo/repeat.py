@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cotejo import accelerators, affinity, environment, lock, ownership, slurm_job, stand_in
-from cotejo.accelerators import ACCELERATORS, Accelerator
 from cotejo.affinity import Watch
 from cotejo.artefact import DATASET, EXPORT, MODEL, Failure, corruption, gate_failure, manifest
 from cotejo.backends import processes, stack_of, together
@@ -215,7 +214,7 @@ def build(
     started_at: str,
     job: Job | None,
     copies: Copies,
-    gpus: Sequence[Accelerator] | None,
+    gpus: Sequence[accelerators.Accelerator] | None,
 ) -> dict[str, Any]:
     """The record of a repeat, whose processes were shown these GPUs, but for the files beside it."""
     run, failure, ending = inputs.run, outcome.failure, outcome.ending
@@ -265,7 +264,7 @@ def build(
             "observed_cpus": sorted(outcome.watch.observed),
             "violations": outcome.watch.violations,
             "checks": outcome.watch.checks,
-            **({"gpus": gpus and [gpu._asdict() for gpu in gpus]} if run["device"] in ACCELERATORS else {}),
+            **({"gpus": gpus and [gpu._asdict() for gpu in gpus]} if run["device"] != "cpu" else {}),
         },
         "levels": _levels(outcome, said, None if gpus is None else frozenset(gpu.gpu for gpu in gpus)),
         "process": _process(ending, said, len(outcome.watch.expected) // processes(run)) if ending else None,
@@ -287,8 +286,7 @@ def build(
 def _levels(outcome: Outcome, said: dict[str, Any], gpus: frozenset[str] | None) -> list[dict[str, Any]]:
     """The levels that the measured process told of, each with the telemetry of its window; `gpus`: its own ones."""
     table = read_table(outcome.telemetry) if outcome.telemetry else {}
-    cpus = outcome.watch.expected
-    sampler_aside = bool(affinity.mask() - cpus)
+    cpus, sampler_aside = outcome.watch.expected, bool(affinity.mask() - outcome.watch.expected)
     return [
         {"server": None, **level}
         | {"telemetry": level_telemetry(table, level, len(cpus), sampler_aside, outcome.clients_aside, gpus)}

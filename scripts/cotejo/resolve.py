@@ -75,7 +75,7 @@ def resolve(
         unread |= {"duration_s"} if settings.get("passes") and "passes" in options else {*getattr(task, "UNREAD", ())}
         run = {
             **{key: value for key, value in settings.items() if key not in unread},
-            **_values(settings, options, () if settings.get("server") else host.options, host.module),
+            **_values(settings, options, () if settings.get("server") else host.options),
             **host.settings,
             **_said_of(settings, model, dataset, host.format),
         }
@@ -88,21 +88,20 @@ def resolve(
             raise
         # Raised by what knows of no study: it begins with the key.
         raise CotejoError(f"{shown(path)}: {key_text(place)}: {error}") from error
-    return run
+    return _unlike_usual(run, host.module)
 
 
-def _values(
-    settings: Mapping[str, Any], options: Mapping[str, Any], optional: Collection[str], module: ModuleType
-) -> dict[str, Any]:
+def _values(settings: Mapping[str, Any], options: Mapping[str, Any], optional: Collection[str]) -> dict[str, Any]:
     """The options with their values; without the optional ones that have none, so that a run's digest does not depend
-    on what else there is to choose, and without those that only say what is so anyway."""
+    on what else there is to choose."""
     values = {option: settings.get(option, default) for option, default in options.items()}
-    usual = {option: of_devices.get(settings["device"]) for option, of_devices in getattr(module, "USUAL", {}).items()}
-    return {
-        option: value
-        for option, value in values.items()
-        if not ((value is None and option in {*optional, *usual}) or (option in usual and value == usual[option]))
-    }
+    return {option: value for option, value in values.items() if value is not None or option not in optional}
+
+
+def _unlike_usual(run: Run, module: ModuleType) -> Run:
+    """A run without the options that only say what its device does by itself: said or not, it is the same run."""
+    usual = {option: of_devices.get(run["device"]) for option, of_devices in getattr(module, "USUAL", {}).items()}
+    return {key: value for key, value in run.items() if key not in usual or value not in (None, usual[key])}
 
 
 def describe(

@@ -90,7 +90,7 @@ def one_after_another(
         result.warmup_requests += 1
     result.start_monotonic_s = clock()
     result.warmup_s = result.start_monotonic_s - begun
-    result.clocks = clocks and clocks.facts()
+    result.clocks = clocks.facts() if clocks else None
 
     waiting = in_seeded_order(requests, run["seed"])
     while not stopping.over(result.duration_s, len(result.samples)):

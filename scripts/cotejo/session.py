@@ -220,7 +220,7 @@ def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: floa
         if ended:
             raise ServingError(
                 "out-of-memory" if ran_out_of_memory(child) else "server-exited",
-                f"ended before it was ready: {_explained(module, telling_line(child.log))}",
+                f"ended before it was ready: {explained(module, telling_line(child.log))}",
             )
         if held == numbers:
             said = "it answered, but no model was ready"
@@ -241,7 +241,7 @@ def _ready(module: ModuleType, child: Child, endpoint: Endpoint, timeout_s: floa
             )
 
 
-def _explained(module: ModuleType, line: str) -> str:
+def explained(module: ModuleType, line: str) -> str:
     """A line of a server's log, with what its module knows to do about it."""
     more = module.explain(line) if hasattr(module, "explain") else ""
     return f"{line}. {more}" if more else line

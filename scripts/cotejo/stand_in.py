@@ -9,7 +9,7 @@ from typing import Any
 
 # What a reader must be told of where it is not as asked; weights, scale and times have marks of their own.
 AXES = (
-    "model", "dataset", "server", "client", "backend", "precision", "device", "accelerators", "nodes", "split",
+    "model", "dataset", "server", "client", "backend", "provider", "precision", "device", "accelerators", "nodes", "split",
     "processes", "load",
 )  # fmt: skip
 
@@ -35,6 +35,8 @@ def phrases(run: Mapping[str, Any]) -> list[str]:
     """
     wanted = _put_back(run)
     here = {axis: _text(run.get(axis)) for axis in wanted}
+    if "provider" in wanted and not here["provider"]:
+        here["provider"] = f"{run['backend']} alone"
     if wanted.get("device") == "cuda":
         wanted["device"] = _gpus(wanted.pop("accelerators", "1"), wanted.pop("nodes", "1"))
         processes = here["processes"] if wanted.pop("processes", None) is not None else ""

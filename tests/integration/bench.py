@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cotejo import affinity
 from cotejo.code import SCRIPTS
 from cotejo.files import sha256_of, sha256_of_folder, write_json
 from cotejo.record import read
@@ -84,6 +85,16 @@ def pids_in(path: Path, starter: subprocess.Popen[str]) -> list[int]:
         assert starter.poll() is None, starter.communicate()[1]
         time.sleep(0.01)
     return json.loads(path.read_text())
+
+
+def sampler_of(starter: "subprocess.Popen[str]") -> int:
+    """The process number of the sampler beside a lingering measured process."""
+    (found,) = (
+        child
+        for child in affinity.children_of(starter.pid)
+        if b"cotejo.telemetry" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
+    return found
 
 
 def await_end(pids: list[int], within_s: float = 10) -> None:

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from bench import RUN, alive
 
+from cotejo import affinity, ownership
 from cotejo.code import SCRIPTS
 from cotejo.files import sha256_of_folder, write_json
 from cotejo.record import read
@@ -93,6 +95,20 @@ class ServingBench:
         for process in json.loads(self.pids.read_text()) if self.pids.exists() else []:
             assert not alive(process)
             assert not alive_in_group(process)
+
+
+def client_of(process: subprocess.Popen) -> int:
+    """The client's process, once it is there and has become its command."""
+    while process.poll() is None:
+        for child in affinity.children_of(process.pid):
+            try:
+                words = open(f"/proc/{child}/cmdline", "rb").read().split(b"\0")  # noqa: SIM115, PTH123
+            except OSError:
+                continue
+            if ownership.part_of(child) == "client" and b"cotejo.clients.own_process" in words[:4]:
+                return child
+        time.sleep(0.005)
+    raise AssertionError(process.communicate()[1])
 
 
 def alive_in_group(group: int) -> list[int]:

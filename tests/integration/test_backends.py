@@ -168,9 +168,13 @@ def test_a_backend_measures_a_task(name, architecture, do):
         assert all(metric.value > 0 for metric in found if metric.value is not None)
 
 
-@pytest.mark.parametrize("architecture", ["blip", "yolo"])
-def test_onnxruntime_measures_half_precision(architecture, do):
-    _, report, samples = do(settings("onnxruntime", architecture, precision="fp16", compute_precision="f16"))
+@pytest.mark.parametrize(
+    ("architecture", "precision", "compute_precision"),
+    [("blip", "fp16", "f16"), ("yolo", "fp16", "f16"), ("blip", "int8", "f32")],
+)
+def test_onnxruntime_measures_lower_precisions(architecture, precision, compute_precision, do):
+    run = settings("onnxruntime", architecture, precision=precision, compute_precision=compute_precision)
+    _, report, samples = do(run)
     assert (report["status"], report["message"]) == ("ok", None)
     assert (samples["ok"] == 1).all()
 

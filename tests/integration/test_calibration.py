@@ -14,6 +14,7 @@ from cotejo.clients.calibration import calibrate
 from cotejo.errors import CotejoError
 from cotejo.session import Setting
 
+beside = pytest.mark.beside
 SETTINGS = '{"new_tokens": 5, "caption_tokens": 7}'
 
 
@@ -22,6 +23,7 @@ def setting(folder: Path) -> Setting:
     return Setting(pin_command(cpus), Watch(cpus), folder / "log")
 
 
+@beside
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("api", ["openai-chat", "openai-completions", "tgi-generate"])
 def test_our_client_is_answered_by_every_apis_null_server(tmp_path: Path, api: str, stream: bool) -> None:
@@ -36,6 +38,7 @@ def test_our_client_is_answered_by_every_apis_null_server(tmp_path: Path, api: s
     )
 
 
+@beside
 @pytest.mark.parametrize(
     ("version", "header", "kept"),
     [
@@ -67,6 +70,7 @@ def test_our_own_client_is_calibrated_whole_and_streamed(tmp_path: Path) -> None
     assert 0 < found["added_latency_p50_ms"] < 5 and found["added_latency_p50_ms"] <= found["added_latency_p99_ms"]
 
 
+@beside
 def test_a_tool_that_never_streams_has_no_rate_of_streams(tmp_path: Path) -> None:
     if shutil.which("hey") is None:
         pytest.skip("hey is not installed: apt-get install hey")
@@ -76,11 +80,13 @@ def test_a_tool_that_never_streams_has_no_rate_of_streams(tmp_path: Path) -> Non
     assert found is not None and found["closed_rps"] > 100 and found["streaming_rps"] is None
 
 
+@beside
 def test_a_client_for_which_the_null_server_is_not_enough_is_not_calibrated(tmp_path: Path) -> None:
     found = calibrate(client("perf_analyzer"), job_of(tmp_path, 1, closed(1)), setting(tmp_path), setting(tmp_path))
     assert found is None
 
 
+@beside
 def test_a_client_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = job_of(tmp_path, 1, closed(1))
     (job.dataset_folder / "dataset.json").unlink()

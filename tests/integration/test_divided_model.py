@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from PIL import Image
 from training import measured
@@ -79,7 +78,7 @@ def test_a_model_between_memory_and_disk_is_measured_as_any_other(study, model_f
 
 
 @pytest.fixture(scope="module")
-def said(study, model_folder) -> dict[str, tuple[set[torch.device], list[list[int]]]]:
+def said(study, model_folder) -> dict[str, tuple[set[str], list[list[int]]]]:
     """Where each run's weights are once it is loaded, and its answers to the questions."""
     picture = Image.radial_gradient("L").convert("RGB")
     folder = model_folder(MODEL)

@@ -100,6 +100,32 @@ def test_reference_of_half_precision_weights_computes_in_float32(tmp_path: Path)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
 
 
+def test_8_bits_are_as_tensorrt_takes_them(export_folder: Folders) -> None:
+    """Ranges symmetric about 0, a pair of nodes for each input of its own, a scale for each column of weights; biases,
+    and products of activations with each other, in single precision; and the model says so."""
+    import onnx
+
+    model = onnx.load(export_folder(MODELS["blip"], "onnx", "int8") / "model.onnx")
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    readers = [name for node in model.graph.node for name in node.input]
+    scales = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    assert scales and not any(onnx.numpy_helper.to_array(stored[node.input[2]]).any() for node in scales)
+    assert {stored[node.input[2]].data_type for node in scales} == {onnx.TensorProto.INT8}
+    assert {readers.count(node.output[0]) for node in scales if node.op_type == "DequantizeLinear"} == {1}
+    products = [node for node in model.graph.node if node.op_type in ("MatMul", "Gemm", "Conv")]
+    sides = [[made_by[name].op_type if name in made_by else "stored" for name in node.input[:2]] for node in products]
+    in_8_bits = [node for node, kinds in zip(products, sides, strict=True) if kinds == ["DequantizeLinear"] * 2]
+    assert not any("DequantizeLinear" in kinds for kinds in sides if kinds != ["DequantizeLinear"] * 2)
+    assert len(in_8_bits) > len(products) / 2 > len(products) - len(in_8_bits) > 0
+    for node in in_8_bits:
+        weight = stored[made_by[node.input[1]].input[0]]
+        columns = weight.dims[0 if node.op_type == "Conv" else -1]
+        assert [*stored[made_by[node.input[1]].input[1]].dims] == [columns]
+    assert onnx.TensorProto.INT32 not in {stored[node.input[0]].data_type for node in scales if node.input[0] in stored}
+    assert "cotejo.quantisation" in {entry.key for entry in model.metadata_props}
+
+
 def posing(export: Path, folder: Path, **claims: str) -> Path:
     """A copy of an export whose manifest fits its files, but claims something else."""
     shutil.copytree(export, folder)

@@ -5,8 +5,11 @@ import shutil
 import stat
 
 import numpy as np
+import pytest
 
 from cotejo.files import read_json, sha256_of, write_json
+
+pytestmark = pytest.mark.beside
 
 STUDY = """\
 title: Failures
@@ -17,7 +20,7 @@ runs:
   - {name: disagrees, precision: fp16}
   - {name: starved, duration_s: 1.5}
   - {name: killed, duration_s: 60}
-  - {name: late, duration_s: 90, timeout_s: 8}
+  - {name: late, duration_s: 90, timeout_s: 5}
 figures: [{kind: bars, name: speed, metric: frames_per_s, by: [name]}]
 """
 
@@ -26,7 +29,7 @@ SABOTEUR = """\
 #!/bin/bash
 job="${@: -1}"
 if grep -q '"name": "starved"' "$job" 2>/dev/null; then ulimit -v 700000; fi
-if grep -q '"name": "killed"' "$job" 2>/dev/null; then (sleep 10; kill -KILL $$) & fi
+if grep -q '"name": "killed"' "$job" 2>/dev/null; then (sleep 5; kill -KILL $$) & fi
 exec REAL "$@"
 """
 

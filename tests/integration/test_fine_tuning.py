@@ -16,6 +16,8 @@ from cotejo.code import SCRIPTS, run_modules
 from cotejo.summary import read_attempt, summarise
 from cotejo.verdict import THRESHOLDS
 
+pytestmark = pytest.mark.beside
+
 STUDY = """
 title: fine-tuning
 defaults:

@@ -4,7 +4,6 @@ learns, they learn; and what becomes of all where one of them fails.
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from training import ONE_THREAD, PAIRS, measured, prepared, record_of, start
+from training import ONE_THREAD, PAIRS, listened_on, measured, prepared, record_of, start, without_dropout
 
 from cotejo.affinity import process_tree
-from cotejo.files import sha256_of
-from cotejo.ports import listeners, sockets_of
 from cotejo.summary import read_attempt, summarise
 from cotejo.verdict import THRESHOLDS
 
@@ -45,20 +42,7 @@ def tuning(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(model_folder, tmp_path_factory) -> Path:
-    """The small T5 without dropout, which no two processes would draw alike."""
-    folder = tmp_path_factory.mktemp("models") / "undropping"
-    shutil.copytree(model_folder("t5-small"), folder)
-    config, manifest = (json.loads((folder / name).read_text()) for name in ("config.json", "model.json"))
-    (folder / "config.json").write_text(json.dumps(config | {"dropout_rate": 0.0}))
-    manifest["files"]["config.json"] = sha256_of(folder / "config.json")
-    (folder / "model.json").write_text(json.dumps(manifest))
-    return folder
-
-
-def listened_on(root: int) -> set[str]:
-    """The addresses on which a process and its descendants listen."""
-    own = sockets_of(process_tree(root))
-    return {listener.address for listener in listeners() if listener.inode in own}
+    return without_dropout(model_folder("t5-small"), tmp_path_factory.mktemp("models") / "undropping")
 
 
 def ranks_of(root: int) -> dict[int, int]:
@@ -135,6 +119,7 @@ def test_a_process_that_is_killed_ends_them_all_and_nothing_is_left(tuning, mode
 
 def test_what_a_process_says_of_its_failure_is_the_records(tuning, model, tmp_path):
     dataset, runs = tuning
-    record = json.loads(measured(runs["zero"], model, dataset, tmp_path).read_text())
+    file = measured(runs["zero"], model, dataset, tmp_path, Path(sys.executable))  # which has no DeepSpeed
+    record = json.loads(file.read_text())
     assert (record["status"], record["reason"]) == ("failed", "split-missing")
     assert "needs DeepSpeed" in record["message"]

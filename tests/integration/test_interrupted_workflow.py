@@ -12,6 +12,8 @@ from bench import alive, await_end, pids_in
 
 from cotejo import ports
 
+pytestmark = pytest.mark.beside
+
 SNAKEFILE = """\
 rule measure_server:
     output: {output!r}

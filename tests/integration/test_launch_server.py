@@ -18,6 +18,8 @@ from cotejo.places import Stack
 from cotejo.repeat import Inputs
 from cotejo.serving import Serving, serving
 
+pytestmark = pytest.mark.beside
+
 MODEL = "tinyllama-1.1b-chat"
 
 

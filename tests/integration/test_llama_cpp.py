@@ -29,7 +29,10 @@ from cotejo.session import Setting
 __all__ = ["dataset"]
 
 
-pytestmark = pytest.mark.skipif(no_llama_server() is not None, reason=str(no_llama_server()))
+pytestmark = [
+    pytest.mark.skipif(no_llama_server() is not None, reason=str(no_llama_server())),
+    pytest.mark.beside,
+]
 
 TEXTS = (
     "", " ", "a", "indented", "  two  spaces,\tand\n\nlines\r\n  indented", "USER: <image>\nWhat?", "a space ",

@@ -165,6 +165,7 @@ def posted(url: str, body: Any, headers: dict[str, str]) -> tuple[int, dict[str,
         return error.code, dict(error.headers), error.read().decode()
 
 
+@pytest.mark.beside
 def test_stand_in_refuses_more_at_once_than_it_may_take(tmp_path, dataset, model_folder):
     served = Served("tgi-stand-in", "cotejo", tmp_path, dataset, model_folder(MODEL), max_concurrent_requests=1,
                     concurrency=3, duration_s=1.0)  # fmt: skip

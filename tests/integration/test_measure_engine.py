@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from bench import await_end, pids_in
 
+pytestmark = pytest.mark.beside
+
 ENGINE: dict[str, Any] = {"client": "fake-engine", "load": "offline"}
 
 

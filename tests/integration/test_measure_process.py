@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench import Bench, alive, await_end, pids_in
+from bench import Bench, alive, pids_in
 
 from cotejo import affinity, cgroup
 from cotejo.files import write_json
 from cotejo.record import read, samples_path
+
+pytestmark = pytest.mark.beside
 
 needs_two_cpus = pytest.mark.skipif(len(affinity.mask()) < 2, reason="needs two CPUs")
 
@@ -123,20 +125,6 @@ def test_an_interruption_leaves_no_process_no_record_and_no_temporary_file(bench
     assert not any(map(alive, started))
     assert not bench.output.exists()
     assert list(bench.temporary.iterdir()) == []
-
-
-def test_the_measured_process_dies_with_a_parent_that_is_killed(bench):
-    pids = bench.folder / "pids"
-    process = bench.start(behave="linger", pids=str(pids))
-    measured, *others = pids_in(pids, process)
-    process.kill()
-    process.communicate(timeout=60)
-    try:
-        await_end([measured])
-    finally:
-        for other in others:  # beyond the reach of a parent that is no more
-            os.kill(other, signal.SIGKILL)
-    assert not bench.output.exists()
 
 
 @pytest.fixture

@@ -4,63 +4,21 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pandas as pd
 import pytest
-from bench import alive, await_end, pids_in
+from bench import alive, pids_in
+from serving_bench import client_of
 
-from cotejo import affinity, ownership, ports
-from cotejo.code import SCRIPTS
+from cotejo import affinity, ports
 from cotejo.record import samples_path
 from cotejo.servers.interface import HOST
 
-needs_two_cpus = pytest.mark.skipif(len(affinity.mask()) < 2, reason="needs two CPUs")
-
-
-@needs_two_cpus
-def test_all_levels_are_measured_on_one_server_apart_from_its_clients(serving_bench):
-    record = serving_bench.measure(told={"calibrate": True})
-    assert (record["status"], record["message"]) == ("ok", None)
-    levels = {level["level"]: level for level in record["levels"]}
-    assert levels.keys() == {"concurrency-1", "concurrency-2"}
-    for level in levels.values():
-        # The server's own count has the warm-up in it, and whatever was under way when the window ended.
-        assert level["requests"] < level["server"]["requests"] <= level["requests"] + level["warmup_requests"] + 4
-        assert level["server"]["tokens_out"] == 4 * level["server"]["requests"]
-        assert level["failed_requests"] == 0
-        telemetry = level["telemetry"]
-        assert telemetry["cpu_cores"] > 0
-        assert telemetry["client_cpu_cores"] is not None  # a client as light as this may use less than a tick
-    assert levels["concurrency-2"]["requests"] > 1.5 * levels["concurrency-1"]["requests"]
-
-    server, client = record["server"], record["client"]
-    assert (server["version"], server["model_served"], server["stand_in"], server["key"]) == (
-        "1.2.3",
-        "llama",
-        True,
-        True,
-    )
-    assert server["prepared"].keys() == {"fake.json"}
-    assert record["command"] == server["command"]
-    assert record["process"]["load_s"] == server["ready_s"] > 0
-    assert record["process"]["exit_code"] == -signal.SIGTERM
-    assert record["process"]["peak_rss_mib"] > 10
-    assert (client["name"], client["shared_cores"]) == ("cotejo", False)
-    assert client["command"][0] == "numactl"
-    assert client["calibration"]["closed_rps"] > levels["concurrency-2"]["requests"]
-    assert record["runtime"]["cpus"] == record["affinity"]["expected_cpus"] == record["affinity"]["observed_cpus"]
-    assert not set(client["cpus"]) & set(record["affinity"]["expected_cpus"])
-    assert record["marks"] == ["synthetic", "small", "stand-in"]
-
-    samples = pd.read_csv(samples_path(serving_bench.output))
-    assert samples.groupby("level").size().to_dict() == {name: level["requests"] for name, level in levels.items()}
-    assert (samples["tokens_out"] == 4).all()
+pytestmark = pytest.mark.beside
 
 
 def test_the_key_is_in_no_log_and_no_record(serving_bench):
@@ -208,20 +166,6 @@ def test_a_client_that_is_missing(serving_bench):
     assert record["process"]["exit_code"] == -signal.SIGTERM
 
 
-def client_of(process: subprocess.Popen) -> int:
-    """The client's process, once it is there and has become its command."""
-    while process.poll() is None:
-        for child in affinity.children_of(process.pid):
-            try:
-                words = open(f"/proc/{child}/cmdline", "rb").read().split(b"\0")  # noqa: SIM115, PTH123
-            except OSError:
-                continue
-            if ownership.part_of(child) == "client" and b"cotejo.clients.own_process" in words[:4]:
-                return child
-        time.sleep(0.005)
-    raise AssertionError(process.communicate()[1])
-
-
 def test_a_client_that_is_killed(serving_bench):
     process = serving_bench.start(duration_s=30)
     os.kill(client_of(process), signal.SIGKILL)
@@ -277,42 +221,3 @@ def test_an_interruption_leaves_no_process_no_port_and_no_record(serving_bench, 
     assert ports.listeners(held) == []
     assert not serving_bench.output.exists()
     assert list(serving_bench.temporary.iterdir()) == []
-
-
-def test_after_a_kill_the_next_run_ends_its_own_leftovers_and_nothing_else(serving_bench):
-    bystander = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    # Another measurement, which goes on: by its mark, its server is no leftover.
-    code = (
-        "import subprocess, time\nfrom cotejo.ownership import marking\n"
-        "other = subprocess.Popen(['sleep', '600'], preexec_fn=marking('server'), start_new_session=True)\n"
-        "print(other.pid, flush=True)\ntime.sleep(600)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-    living = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
-    others = 0
-    try:
-        assert living.stdout
-        others = int(living.stdout.readline())
-        process = serving_bench.start(duration_s=60)
-        client = client_of(process)
-        server, *engines = pids_in(serving_bench.pids, process)
-        process.kill()
-        process.communicate(timeout=60)
-        await_end([server, client])  # by the kernel, with their parent
-        assert all(map(alive, engines))  # beyond its reach
-        assert not serving_bench.output.exists()
-
-        for folder in serving_bench.temporary.iterdir():
-            folder.rename(serving_bench.folder / folder.name)
-        record = serving_bench.measure(concurrency=1)
-        assert record["status"] == "ok"
-        assert not any(map(alive, engines))
-        assert all(map(alive, [bystander.pid, others, living.pid]))
-        said = next(line for line in serving_bench.said.splitlines() if line.startswith("ended what a measurement"))
-        assert all(str(engine) in said for engine in engines)
-    finally:
-        for each in (bystander, living):
-            each.kill()
-            each.wait()
-        if others:
-            os.kill(others, signal.SIGKILL)

@@ -8,6 +8,8 @@ from cotejo.session import Session
 
 __all__ = ["dataset"]
 
+pytestmark = pytest.mark.beside
+
 
 def test_transformers_serve_streams_about_images_with_exactly_the_tokens_asked_for(tmp_path, dataset, model_folder):
     served = Served(run_with("transformers-serve", LLAVA), tmp_path, dataset, model_folder(LLAVA))

@@ -1,27 +1,23 @@
-"""The sampler as a process: what it finds, what it costs, and that it neither outlives nor spoils a measurement."""
+"""The sampler as a process: what it finds, and what it costs."""
 
 import os
 import resource
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from bench import Bench, await_end, pids_in
+from bench import Bench
 
 from cotejo import affinity
-from cotejo.affinity import Watch, children_of, format_cpus
+from cotejo.affinity import Watch, format_cpus
 from cotejo.child import Ending, run_child
-from cotejo.record import read, telemetry_path
 from cotejo.telemetry.beside import sampling
 from cotejo.telemetry.levels import level_telemetry
 from cotejo.telemetry.table import Table, read_table, sampling_cost
 
 LAST = max(affinity.mask())
-
-needs_two_cpus = pytest.mark.skipif(len(affinity.mask()) < 2, reason="needs two CPUs")
 
 # A process with threads, two processes that compute in turns, and one that starts a short one over and over.
 TREE = """
@@ -117,16 +113,6 @@ def test_what_others_compute_on_the_measured_cpus_is_foreign(tmp_path):
     assert told["cpu_cores"] + told["foreign_cpu_percent"] / 100 <= 1.01
 
 
-def sampler_of(starter: subprocess.Popen[str]) -> int:
-    """The process number of the sampler beside a lingering measured process."""
-    (found,) = (child for child in children_of(starter.pid) if b"cotejo.telemetry" in command_line(child))
-    return found
-
-
-def command_line(process: int) -> bytes:
-    return Path(f"/proc/{process}/cmdline").read_bytes()
-
-
 def test_a_record_has_the_telemetry_of_its_levels(bench: Bench):
     record = bench.measure(behave="compute", duration_s=1.2)
     (level,) = record["levels"]
@@ -139,40 +125,3 @@ def test_a_record_has_the_telemetry_of_its_levels(bench: Bench):
     assert record["telemetry"]["file"] == "r1.telemetry.csv"
     assert record["telemetry"]["rate_hz"] == pytest.approx(5, rel=0.3)
     assert 0 < record["telemetry"]["own_cpu_s"] < 1
-
-
-@needs_two_cpus
-def test_it_keeps_off_the_measured_cpus(bench: Bench):
-    process = bench.start(behave="linger", pids=str(bench.folder / "pids"), cores=1)
-    measured, *_ = pids_in(bench.folder / "pids", process)
-    cpus = os.sched_getaffinity(sampler_of(process))
-    assert cpus == affinity.mask() - os.sched_getaffinity(measured)
-    process.terminate()
-    process.communicate(timeout=60)
-
-
-def test_a_sampler_that_dies_spoils_nothing(bench: Bench):
-    process = bench.start(behave="linger", pids=str(bench.folder / "pids"), timeout_s=3)
-    pids_in(bench.folder / "pids", process)
-    os.kill(sampler_of(process), signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    record = read(bench.output)
-    assert (record["reason"], record["telemetry"]) == ("timeout", None)
-    assert telemetry_path(bench.output).read_bytes() == b""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_it_never_outlives_the_process_that_started_it(bench: Bench, number):
-    process = bench.start(behave="linger", pids=str(bench.folder / "pids"))
-    started = pids_in(bench.folder / "pids", process)
-    sampler = sampler_of(process)
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    try:
-        await_end([sampler], within_s=5 if number == signal.SIGKILL else 0)
-    finally:
-        if number == signal.SIGKILL:
-            for other in started[1:]:  # beyond the reach of a parent that is no more
-                os.kill(other, signal.SIGKILL)
-    assert not telemetry_path(bench.output).exists()

@@ -24,7 +24,10 @@ MODEL = "blip-image-captioning-base"
 PYTHON = ROOT / "resources" / "environments" / "triton" / "bin" / "python"
 ALL = frozenset(affinity.mask())
 
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="Triton's environment is missing: make env-triton")
+pytestmark = [
+    pytest.mark.skipif(not PYTHON.exists(), reason="Triton's environment is missing: make env-triton"),
+    pytest.mark.beside,
+]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from cotejo.repeat import Inputs
 from cotejo.serving import Driving, Serving
 from cotejo.summary import measure_of
 
+pytestmark = pytest.mark.beside
+
 ENGINE = {"kv_cache_gib": 1, "eager": True, "bench_warmups": 2, "timeout_s": 600, "api": "openai-completions"}
 
 

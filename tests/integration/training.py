@@ -8,9 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cotejo.affinity import process_tree
 from cotejo.code import SCRIPTS
 from cotejo.command import ROOT
 from cotejo.datasets.entries import prepare
+from cotejo.files import read_json, sha256_of
+from cotejo.places import worker_stack
+from cotejo.ports import listeners, sockets_of
 from cotejo.record import folder_name
 from cotejo.study import load_study
 
@@ -21,14 +25,13 @@ ONE_THREAD = {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
 MEASURE = """
 import json, sys
 from pathlib import Path
-from cotejo.command import ROOT, run
+from cotejo.command import run
 from cotejo.measure import measure
-from cotejo.places import worker_stack
 from cotejo.repeat import Inputs
 told = json.loads(sys.argv[1])
 output = Path(told["output"])
-python = ROOT / worker_stack(told["run"], {}).python
-inputs = Inputs(told["run"], 1, Path(told["model"]), Path(told["dataset"]), None, None, python=python)
+folders = Path(told["model"]), Path(told["dataset"])
+inputs = Inputs(told["run"], 1, *folders, None, None, python=Path(told["python"]))
 run(lambda: measure(inputs, output, output.with_suffix(".log"), lock_path=Path(told["lock"])))
 """
 
@@ -44,10 +47,28 @@ def prepared(folder: Path, study: str) -> tuple[Path, dict[str, dict[str, Any]]]
     return folder / "dataset", {run["name"]: run for run in load_study("tuning", config=config).runs}
 
 
-def start(run: dict[str, Any], model: Path, dataset: Path, folder: Path) -> "subprocess.Popen[str]":
-    """A process that measures one repeat; its record is to be at `record_of`."""
+def without_dropout(model: Path, folder: Path) -> Path:
+    """A copy of a model without dropout, which no two processes would draw alike."""
+    shutil.copytree(model, folder)
+    config, manifest = (read_json(folder / name) for name in ("config.json", "model.json"))
+    (folder / "config.json").write_text(json.dumps(config | {"dropout_rate": 0.0}))
+    manifest["files"]["config.json"] = sha256_of(folder / "config.json")
+    (folder / "model.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def listened_on(root: int) -> set[str]:
+    """The addresses on which a process and its descendants listen."""
+    own = sockets_of(process_tree(root))
+    return {listener.address for listener in listeners() if listener.inode in own}
+
+
+def start(
+    run: dict[str, Any], model: Path, dataset: Path, folder: Path, python: Path | None = None
+) -> "subprocess.Popen[str]":
+    """A process that measures one repeat; its record is to be at `record_of`. `python`: another than its stack's."""
     told = {"run": run, "model": str(model), "dataset": str(dataset), "output": str(record_of(run, folder)),
-            "lock": str(folder / "lock")}  # fmt: skip
+            "lock": str(folder / "lock"), "python": str(python or ROOT / worker_stack(run, {}).python)}  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-c", MEASURE, json.dumps(told)],
         env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
@@ -61,9 +82,9 @@ def record_of(run: dict[str, Any], folder: Path) -> Path:
     return folder / run["system"] / folder_name(run) / "r1.json"
 
 
-def measured(run: dict[str, Any], model: Path, dataset: Path, folder: Path) -> Path:
+def measured(run: dict[str, Any], model: Path, dataset: Path, folder: Path, python: Path | None = None) -> Path:
     """One repeat, measured: where its record lies."""
-    process = start(run, model, dataset, folder)
+    process = start(run, model, dataset, folder, python)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     return record_of(run, folder)

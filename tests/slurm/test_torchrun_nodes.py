@@ -1,5 +1,6 @@
 """One training on two nodes of a Slurm job: where it listens meanwhile, and what becomes of it where one part fails."""
 
+import csv
 import json
 import os
 import subprocess
@@ -88,14 +89,19 @@ def ended(login: Login, name: str) -> dict:
     return record
 
 
-def test_two_nodes_train_one_model(login, cluster):
-    running = begin(login, "whole", epochs=2)
+def watched(login: Login, cluster: Cluster, running: "subprocess.Popen[str]") -> dict[str, set[str]]:
+    """Where a training listens, on each node, until it has ended."""
     seen: dict[str, set[str]] = {node: set() for node in NODES}
     while running.poll() is None:
         for node in NODES:
             seen[node] |= {address for each in look(cluster, node) for address in each["listens"]}
         time.sleep(0.1)
     assert login.ended(running) == 0, login.said()
+    return seen
+
+
+def test_two_nodes_train_one_model(login, cluster):
+    seen = watched(login, cluster, begin(login, "whole", epochs=2))
     record = ended(login, "whole")
 
     assert (record["status"], record["message"]) == ("ok", None)
@@ -106,6 +112,24 @@ def test_two_nodes_train_one_model(login, cluster):
     assert record["runtime"]["global_batch_size"] == 8
     assert record["levels"][0]["requests"] == 2 * 60 / 8
     assert record["environment"]["slurm"]["nodes"] == ["cpu1", "cpu2"]
+
+
+@pytest.mark.parametrize("split", ["zero1", "zero3-offload"])
+def test_two_nodes_divide_a_training_by_zero(login, cluster, split):
+    """Under DeepSpeed's environment, which the workflow makes before on the login node."""
+    name = split.replace("-", "")
+    seen = watched(login, cluster, begin(login, name, epochs=2, placed=f", split: {split}"))
+    record = ended(login, name)
+
+    assert (record["status"], record["message"]) == ("ok", None)
+    assert seen == {"cpu1": {"10.77.0.11"}, "cpu2": {"10.77.0.12"}}
+    assert record["stack"]["name"] == "deepspeed"
+    held = record["levels"][0]["reported"]
+    assert held["rank1_optimizer_mib"] == pytest.approx(held["rank0_optimizer_mib"], rel=0.01)
+    [file] = (login.folder / f"results/{name}/records/virtual").glob("*/r1.samples.csv")
+    with file.open(newline="") as stream:
+        losses = [float(row["loss"]) for row in csv.DictReader(stream)]
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -142,9 +166,20 @@ def test_a_training_whose_second_node_dies_begins_anew(login, cluster):
 
 
 def test_each_node_has_its_part_of_the_gpus(login):
-    """As far as devices without a GPU can tell: Slurm gives them, and PyTorch finds none."""
+    """As far as devices without a GPU can tell: Slurm gives them, and PyTorch finds none.
+
+    Under an interpreter of the user's: for Cotejo's own, whose PyTorch is built without CUDA, no job is submitted.
+    """
     (login.folder / "config/systems/gpus.yaml").write_text(GPUS.format(cpus=os.cpu_count()))
-    running = begin(login, "gpus", placed=", device: cuda, accelerators: 2", system="gpus")
+    python = login.folder / "own/python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    config = login.folder / "config/config.yaml"
+    text = config.read_text()
+    assert "environments: {}" in text
+    config.write_text(text.replace("environments: {}", f"environments: {{deepspeed: {{python: {python}}}}}"))
+    running = begin(login, "gpus", placed=", device: cuda, accelerators: 2, split: zero1", system="gpus")
     assert login.ended(running) == 0, login.said()
     [file] = (login.folder / "results/gpus/records/gpus").glob("*/r1.json")
     record = json.loads(file.read_text())

@@ -213,5 +213,6 @@ def record_repeat(folder: Path, run: str, header: str, rows: list[str], repeat: 
     path = folder / "records" / "local" / run / f"r{repeat}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     level = {**RECORD["levels"][0], "start_monotonic_s": 101.0, "duration_s": 8.0}
-    write_json(path, changed(RECORD, status=status, levels=[level]))
+    device = "cuda" if "GPU" in header else "cpu"
+    write_json(path, changed(RECORD, status=status, levels=[level], run__device=device))
     path.with_suffix(".telemetry.csv").write_text(header + "".join(rows))

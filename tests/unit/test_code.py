@@ -120,6 +120,13 @@ def test_the_architecture_of_a_run_is_among_its_modules(architecture):
     assert SCRIPTS / f"cotejo/models/{architecture}.py" in run_modules(run)
 
 
+def test_a_makers_gpus_are_among_the_modules_of_runs_on_them_alone():
+    run = {"backend": "pytorch", "task": "text-generation", "architecture": "llama"}
+    nvidia = SCRIPTS / "cotejo/accelerators/nvidia.py"
+    assert nvidia in run_modules({**run, "device": "cuda"})
+    assert nvidia not in run_modules({**run, "device": "cpu"})
+
+
 def test_a_registry_that_cannot_be_read_is_named(tmp_path):
     scripts = package(tmp_path)
     written(

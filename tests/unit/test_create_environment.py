@@ -176,6 +176,17 @@ def test_environment_without_torch_asks_for_no_build_of_it_and_is_repaired(
     assert repaired == [machine.prefix]
 
 
+def test_what_an_environment_needs_on_each_machine_is_looked_for_each_time(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[bool] = []
+    monkeypatch.setattr("cotejo.repairs.deepspeed.fit", lambda prefix: fitted.append((prefix / STAMP).is_file()))
+    for _ in range(2):
+        create("deepspeed", machine.prefix, machine.environment)
+    assert len(machine.calls()) == 2  # one made and filled
+    assert fitted == [True, True]  # where it fails, what is whole stays
+
+
 def test_changed_repair_makes_the_environment_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cotejo.repairs.triton.repair", lambda prefix: None)
     create("triton", machine.prefix, machine.environment)
@@ -202,12 +213,13 @@ def test_environment_with_another_lock_file_for_cpus_takes_it_where_there_is_no_
     assert repaired == ([machine.prefix] if lock == "vllm-cpu" else [])
 
 
-def test_vllm_on_a_gpu_takes_the_torch_that_it_is_compiled_for_unless_told_otherwise(machine: Machine) -> None:
-    machine.program("nvidia-smi", "echo 535.161.08")
-    create("vllm", machine.prefix, machine.environment)
+def test_vllm_for_gpus_takes_the_torch_that_it_is_compiled_for_whatever_others_take(machine: Machine) -> None:
+    create("vllm", machine.prefix, machine.environment | {"UV_TORCH_BACKEND": "cu129"})  # as on a login node
+    assert f"--requirements {ENVS}/vllm.txt" in machine.calls()[-1]
     assert "--torch-backend" not in machine.calls()[-1]
-    create("vllm", machine.prefix, machine.environment | {"UV_TORCH_BACKEND": "cu129"})
-    assert machine.calls()[-1].endswith("--torch-backend cu129")
+    machine.program("nvidia-smi", "echo 535.161.08")
+    create("vllm", machine.prefix, machine.environment | {"UV_TORCH_BACKEND": "auto"})
+    assert "--torch-backend" not in machine.calls()[-1]
 
 
 def test_first_lock_of_an_environment_without_torch_asks_for_no_build_of_it(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from document_config import REGISTRIES, code, reference, rows, takes
 
-from cotejo import clients, servers
+from cotejo import backends, clients, servers
 from cotejo.command import ROOT
 from cotejo.schema import check, schema_of
 from cotejo.serving_settings import DEFAULTS, PLACEMENT
@@ -55,8 +55,14 @@ def test_settings_of_runs_with_a_server_have_their_defaults(settings: str) -> No
 
 
 def test_no_option_has_two_meanings() -> None:
-    """Servers may share one, and so may tasks; but what is given to a server is never given to its client too."""
+    """Servers may share one, and so may tasks, and a server has one of its backend's; but what is given to a server is
+    never given to its client too.
+    """
     kinds = [{option for name in registry for option in options_of(name)} for registry, options_of in REGISTRIES]
+    kinds[2] -= {
+        option for name in servers.SERVERS for backend in servers.server(name).BACKENDS if backend in backends.BACKENDS
+        for option in backends.options_of(backend)
+    }  # fmt: skip
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert not set().union(*kinds) & set(DEFAULTS)
 

@@ -1,7 +1,9 @@
 import hashlib
+import json
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 
 import pytest
@@ -9,7 +11,7 @@ from record_example import RECORD, changed, served
 
 from cotejo import affinity
 from cotejo.code import ast_digest
-from cotejo.environment import facts, git_revision, machine_facts, merge_key, software_facts
+from cotejo.environment import facts, git_revision, machine_facts, merge_key, software_facts, stack_facts
 from cotejo.schema import check, schema_of
 
 CPUINFO = (
@@ -113,6 +115,13 @@ def test_the_lock_digest_is_that_of_the_main_environment(tmp_path):
     assert software_facts(tmp_path)["lock_digest"] == hashlib.sha256(b"numpy==2.4.0\n").hexdigest()
 
 
+def test_an_interpreter_of_somebodys_own_has_no_lock_and_is_told_by_what_it_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert software_facts()["lock_digest"] is None
+    unlocked = changed(RECORD, environment__software__lock_digest=None)
+    assert merge_key(unlocked)["lock"] == unlocked["environment"]["software"]["installed_digest"]
+
+
 def test_the_digest_of_what_is_installed_follows_names_and_versions(tmp_path, monkeypatch):
     monkeypatch.setattr(sysconfig, "get_path", lambda kind: str(tmp_path))
     digests = [software_facts()["installed_digest"]]
@@ -180,6 +189,26 @@ def test_unlike_locks_of_stacks_do_not_merge_and_older_records_keep_their_key(pa
     assert merge_key(served(**{f"{part}__lock_sha256": None})) == old
     one, other = (merge_key(served(**{f"{part}__lock_sha256": digit * 64})) for digit in "ab")
     assert one != other != old != one
+
+
+def test_unlike_stacks_of_runs_in_process_do_not_merge(tmp_path):
+    stack = {"name": "deepspeed", "lock_sha256": "a" * 64, "installed_digest": "b" * 64}
+    first = merge_key({**RECORD, "stack": stack})
+    assert first != merge_key(RECORD)
+    for key in stack:
+        assert merge_key({**RECORD, "stack": stack | {key: "c" * 64}}) != first
+
+
+def test_a_stack_is_told_by_its_lock_file_and_by_what_it_holds(tmp_path):
+    packages, python = tmp_path / "lib" / "python3.11" / "site-packages", tmp_path / "bin" / "python"
+    (packages / "torch-2.13.0.dist-info").mkdir(parents=True)
+    users = stack_facts("deepspeed", python)
+    assert (users["name"], users["lock_sha256"]) == ("deepspeed", None)
+    (packages / "deepspeed-0.19.8.dist-info").mkdir()
+    (tmp_path / ".cotejo-stamp.json").write_text(json.dumps({"lock_sha256": "a" * 64}))
+    made = stack_facts("deepspeed", python)
+    assert made["lock_sha256"] == "a" * 64
+    assert made["installed_digest"] != users["installed_digest"]
 
 
 @pytest.mark.parametrize("change", [{"server__ready_s": 3.0}, {"server__command": []}, {"client__cpus": [2]}])

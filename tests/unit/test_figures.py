@@ -315,6 +315,12 @@ class TestEntries:
         rows = summary(measured(SIX), measured(SIX, backend="pytorch", environment="fedcba"))
         assert labels(rows) == ["openvino · int8", "pytorch · int8"]
 
+    def test_nodes_and_processes_that_only_some_have_are_not_said_of_all(self) -> None:
+        two = {"processes": "2", "split": "zero1", "name": "two", "run": "two"}
+        some = texts(draw("bars", summary(measured(SIX), measured(SIX, **two)), TOKENS))
+        assert not any("· 2 processes ·" in text for text in some)
+        assert any("2 processes" in text for text in texts(draw("bars", summary(measured(SIX, **two)), TOKENS)))
+
     def test_where_takes_values_and_lists(self) -> None:
         rows = summary(measured(SIX, cores="1"), measured(SIX, cores="2"), measured(SIX, cores="all"))
         assert len(labels(rows, where={"cores": 1})) == 1

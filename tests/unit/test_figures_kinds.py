@@ -23,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from record_example import changed
 from summary_example import failed, measured, not_measured, served, summary, without_value
 from test_figures_published import draw, texts
 
@@ -35,6 +36,7 @@ from cotejo.figures.published import DASHES
 from cotejo.figures.select import entries
 from cotejo.figures.style import PALETTE, STYLES, applied, text_width_in, wrapped
 from cotejo.figures.traces import CPU, MOST_POINTS, log_trace, record_trace
+from cotejo.files import read_json, write_json
 
 NEEDS_TWO = {"needs": "2 GPUs", "reasons": "needs 2 GPUs"}
 OF_LINES = (
@@ -112,6 +114,17 @@ class TestAccelerators:
         (place,) = crosses(drawn.axes[0])
         assert place[0] == 2 and place[1] < 0
         assert "2 GPUs: needs 2 GPUs." in texts(drawn)
+
+    def test_a_line_goes_on_over_nodes_which_stand_below(self) -> None:
+        rows = [divided(n, "requests_per_s", 5.0, nodes=str(n) if n > 1 else "", marks="") for n in (1, 2, 4)]
+        drawn = draw("accelerators", summary(*rows), BOTH, NOTHING_PUBLISHED)
+        assert [len(line.get_xdata()) for line in drawn.axes[0].lines if line.get_linestyle() == "-"][0] == 3
+        assert "2 GPUs on 2 nodes, 4 GPUs on 4 nodes." in texts(drawn)
+
+    def test_the_same_gpus_on_unlike_nodes_are_lines_of_their_own(self) -> None:
+        rows = [divided(2, "requests_per_s", value, nodes=nodes) for nodes, value in (("", 9.0), ("2", 5.0))]
+        said = texts(draw("accelerators", summary(*rows), BOTH, NOTHING_PUBLISHED))
+        assert "2 nodes" in said and "GPUs on 2 nodes" not in said
 
     def test_long_names_stand_below_not_in_the_legend(self) -> None:
         rows = [
@@ -200,6 +213,16 @@ class TestTelemetry:
         assert trace is not None
         assert trace.by_quantity["power_w"]["GPU 0"].values == [55, 77]
         assert record_trace(tmp_path, self.entry(run="other"), ["power_w"]) is None
+
+    def test_gpus_that_the_run_does_not_use_are_left_out(self, tmp_path: Path) -> None:
+        header = "monotonic_s,own_cpu_s,cpu_s,power_w[GPU-1],power_w[GPU-2]\n"
+        record_repeat(tmp_path, "traced~0123456789", header, ["100,0,1,31,55\n", "101,0,2,32,77\n"])
+        path = tmp_path / "records/local/traced~0123456789/r1.json"
+        shown = {"uuid": "GPU-2", "gpu": "GPU-2", "name": None, "memory_mib": None}
+        write_json(path, changed(read_json(path), affinity__gpus=[shown]))
+        trace = record_trace(tmp_path, self.entry(), ["power_w"])
+        assert trace is not None
+        assert {name: read.values for name, read in trace.by_quantity["power_w"].items()} == {"GPU 0": [55, 77]}
 
     def test_of_many_readings_the_peaks_stay(self, tmp_path: Path) -> None:
         rows = [f"{100 + n / 10},0,{n},{300 if n == 777 else 50}\n" for n in range(3000)]

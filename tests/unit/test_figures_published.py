@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from summary_example import measured, not_measured, served, summary
+from summary_example import failed, measured, not_measured, served, summary
 
 from cotejo.command import ROOT
 from cotejo.figures import FIGURES, figure
@@ -295,3 +295,12 @@ def test_trainings_that_ran_out_of_memory_are_crosses() -> None:
     assert out[0] > max(tick for tick in axes.get_xticks())
     said = texts(drawn)
     assert "out of memory (OOM)" in said and "no time" in said and "no memory" not in said
+
+
+def test_what_ran_out_of_memory_on_both_sides_says_so() -> None:
+    run = {"task": "fine-tuning", "model": "t5-3b", "name": "b", "run": "b", "device": "cuda", "accelerators": "1"}
+    alone = trained("t5-small", "", 1, run="a", name="a")
+    oom = published({"run": "b", "model": "t5-3b", "ours": "gpu_memory_peak_mib", "value": "OOM", "in_ours": np.nan})
+    said = "Out of memory here, and where it was published: t5-3b · 1 GPU."
+    assert said in texts(draw("training", summary(*alone, failed("out-of-memory", **run)), {}, oom))
+    assert said not in texts(draw("training", summary(*alone, failed("timeout", **run)), {}, oom))

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from cotejo import follower
+from cotejo.accelerators import Accelerator
 from cotejo.affinity import Watch
 from cotejo.child import Ending
 from cotejo.errors import NodeFailed
@@ -108,3 +109,6 @@ def test_peaks_are_the_most_of_the_telemetry(tmp_path):
     lines = ["monotonic_s,rss_mib,memory_mib[GPU-a],memory_mib[GPU-b],throttle_reasons[GPU-a]"]
     file.write_text("\n".join([*lines, "1.0,10.5,400,,none", "1.2,30.5,300,500,none", "1.4,20,,,", ""]))
     assert peaks_of(file) == {"peak_rss_mib": 30.5, "peak_gpu_memory_mib": 500}
+    shown = [Accelerator("MIG-7", "GPU-a", None, None)]
+    assert peaks_of(file, shown) == {"peak_rss_mib": 30.5, "peak_gpu_memory_mib": 400}
+    assert peaks_of(file, []) == {"peak_rss_mib": 30.5, "peak_gpu_memory_mib": None}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cotejo.artefact import Failure
-from cotejo.errors import CotejoError
+from cotejo.errors import CotejoError, DeviceMissing
 from cotejo.isolated import _judged, isolated
 
 
@@ -58,6 +58,7 @@ def test_result_of_another_process(tmp_path: Path) -> None:
     ("function", "arguments", "failure"),
     [
         (raises, (ValueError("first line\nunsupported operation\n"),), ("export", "ValueError: unsupported operation")),
+        (raises, (DeviceMissing("no CUDA device here"),), ("device-missing", "no CUDA device here")),
         (raises, (RuntimeError("std::bad_alloc"),), ("out-of-memory", "RuntimeError: std::bad_alloc")),
         (takes_too_much, (), ("out-of-memory", "MemoryError")),
         (wraps_lack_of_memory, (), ("out-of-memory", "RuntimeError: conversion failed")),

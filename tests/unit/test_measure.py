@@ -1,10 +1,16 @@
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from nvml_example import FakeNvml, memory
 
+from cotejo import accelerators, affinity
 from cotejo.affinity import Watch
+from cotejo.artefact import Failure
 from cotejo.child import Ending, child_environment
-from cotejo.measure import judge
+from cotejo.measure import _outcome, _Ran, _ran, judge
+from cotejo.repeat import Inputs
 
 OK = {"status": "ok", "reason": None, "message": None}
 
@@ -58,3 +64,37 @@ def test_the_environment_does_not_depend_on_the_shell():
         "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3",
         "NUMEXPR_NUM_THREADS": "3",
     }  # fmt: skip
+
+
+def test_memory_that_a_gpu_did_not_give_back_fails_the_repeat_where_nothing_else_has(tmp_path):
+    samples = tmp_path / "samples.csv"
+    samples.write_text("level,index\nsingle-stream,0\n")
+    kept = _Ran(["python"], ending(), tmp_path / "telemetry.csv", {}, ["GPU GPU-1 holds 2000 MiB more than before"])
+    outcome = _outcome(None, kept, watch(), {}, samples)
+    assert outcome.failure == Failure(
+        "leftovers", "after the measured process had ended: GPU GPU-1 holds 2000 MiB more than before"
+    )
+    first = Failure("out-of-memory", "no memory left")
+    assert _outcome(first, kept, watch(), None, samples).failure == first
+    assert _outcome(None, kept._replace(left=[]), watch(), {}, samples).failure is None
+
+
+def test_a_measured_process_sees_the_runs_gpus_alone_and_must_give_back_their_memory(tmp_path, monkeypatch):
+    used_gib = iter([(1, 1), (1, 9), (1, 1), (5, 1)])
+
+    def look(cpus):
+        now = next(used_gib)
+        answers = {"MemoryInfo": lambda gpu: memory(24, now[gpu]), "ComputeRunningProcesses": lambda gpu: []}
+        monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(2, **answers))
+        return {"gpus": accelerators.looks(set())}
+
+    monkeypatch.setattr("cotejo.quiet.look", look)
+    monkeypatch.setattr("cotejo.measure.sampling", lambda *_: nullcontext(lambda: None))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    run = {"device": "cuda", "accelerators": 1, "timeout_s": 60}
+    tell = ["sh", "-c", f"echo $CUDA_VISIBLE_DEVICES > {tmp_path}/seen"]
+    pinned = Watch(frozenset(affinity.mask()))
+    inputs = Inputs(run, 1, tmp_path, tmp_path, None, None)
+    left = [_ran(inputs, tell, 1, pinned, tmp_path, tmp_path / "log").left for _ in range(2)]
+    assert (tmp_path / "seen").read_text() == "GPU-0\n"
+    assert left == [[], ["GPU GPU-0 holds 4096 MiB more than before"]]

@@ -1,10 +1,14 @@
 """How far two answers are apart, and what follows from it."""
 
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from cotejo import parity
+from cotejo.exports.weights import Weight
 from cotejo.parity import compared, judged, relative_error
 
 
@@ -57,3 +61,22 @@ def test_verdicts() -> None:
     wrong = judged(measured(wrongly_stored="0 of 9 weights", errors={"logits": 1.0}), bound=0.1)
     assert (wrong["status"], wrong["reason"], wrong["message"]) == ("failed", "constants", "0 of 9 weights")
     assert all("wrongly_stored" not in verdict for verdict in (beyond, broken, wrong))
+
+
+@pytest.mark.parametrize(("python", "asked"), [(None, []), (Path("/opt/python"), [("/opt/python", "tensorrt")])])
+def test_outputs_are_computed_where_the_exports_runtime_is(monkeypatch, python, asked) -> None:
+    answers = [{"logits": np.ones((1, 2))}]
+    seen = []
+
+    def elsewhere(there: Path, form: str, *_: object) -> list[dict[str, np.ndarray]]:
+        seen.append((str(there), form))
+        return answers
+
+    form = SimpleNamespace(weights=lambda _: [Weight("f16", (4, 512), 2048, False)], outputs=lambda *_: answers)
+    monkeypatch.setattr(parity, "exporter", lambda _: form)
+    monkeypatch.setattr(parity, "architecture", lambda _: SimpleNamespace(parity_inputs=lambda *_: []))
+    monkeypatch.setattr(parity, "_references", lambda *_: answers)
+    monkeypatch.setattr(parity.elsewhere, "answers", elsewhere)
+    export = {"format": "tensorrt", "architecture": "blip", "precision": "fp16"}
+    found = parity._measure(Path("model"), Path("export"), export, python)
+    assert (found["error"], found["wrongly_stored"], seen) == (0.0, None, asked)

@@ -45,8 +45,6 @@ def test_the_schema_is_one_and_describes_and_closes_every_level():
     assert {path: names for path, names in optional.items() if names} == {
         "record.environment": {"slurm"},
         "record.affinity": {"gpus"},
-        "record.levels[]": {"clocks"},
-        "record.levels[].telemetry.gpus[]": {"used", "sm_clock_change_percent"},
         "record.server": {"lock_sha256", "image_sha256"},
         "record.client": {"lock_sha256", "engine"},
     }

@@ -60,9 +60,11 @@ def test_what_ran_out_of_memory_says_so_on_either_side(section: Any) -> None:
         "out-of-memory", **{key: measured(1.0)[key] for key in keys}, **{k: LIKE[k] for k in ("marks", "system")}
     )
     oom = {"metric": "gpu_memory_per_node", "statistic": "peak", "value": "OOM", "unit": "GB"}
-    lines = section([oom, {}], ran_out)["groups"][0]["lines"]
+    found = section([oom, {}], ran_out)
+    assert found["common"] == ["both out of memory"]
+    lines = found["groups"][0]["lines"]
     assert [(line["published"], line["ours"], line["standing"], line["reasons"]) for line in lines] == [
-        ("OOM", "OOM", "reproduced", ["both out of memory"]),
+        ("OOM", "OOM", "reproduced", []),
         ("20.5319 infer/s", "OOM", "not measured", ["failed: out-of-memory"]),
     ]
 

@@ -97,6 +97,7 @@ def test_two_records_of_one_damaged_export():
         (failed("out-of-memory", export__status="failed"), [FOLDER, PARITY]),  # of the exporter
         (failed("export", export__status="failed"), [FOLDER, PARITY]),
         (failed("corrupt-export"), [FOLDER, PARITY]),
+        (failed("foreign-engine"), [FOLDER, PARITY]),
         (failed("parity"), [PARITY]),
         (failed("constants"), [PARITY]),
         (failed("corrupt-export", export=None), [RECORD["model"]["folder"]]),

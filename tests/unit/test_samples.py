@@ -1,9 +1,11 @@
 """Samples and the single-stream loop, on an injected clock."""
 
 import csv
+import sys
 from typing import NamedTuple
 
 import pytest
+from nvml_example import FakeNvml
 
 from cotejo.samples import (
     COLUMNS,
@@ -71,6 +73,26 @@ def test_without_warm_up_time_one_request_still_warms_up(clock):
     level = one_after_another(performer(clock), REQUESTS, RUN | {"warmup_s": 0}, "single-stream", clock)
 
     assert level.warmup_requests == 1
+
+
+def test_on_gpus_the_warm_up_goes_on_until_their_clocks_have_settled(clock, monkeypatch):
+    rising = {"ClockInfo": lambda gpu, kind: 210 if clock.now < 103 else 1440}
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(1, **rising))
+    level = one_after_another(performer(clock), REQUESTS, RUN | {"device": "cuda"}, "single-stream", clock)
+    assert level.warmup_s == pytest.approx(6.0)  # until 3 s after it had risen
+    assert level.summary()["clocks"] == {"settled": True, "waited_s": pytest.approx(4.8)}
+    assert (level.samples[0]["sent_s"], level.duration_s) == (0, pytest.approx(2.0))
+
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    blind = one_after_another(performer(clock), REQUESTS, RUN | {"device": "cuda"}, "single-stream", clock)
+    assert blind.summary()["clocks"] == {"settled": None, "waited_s": 0.0}
+    assert blind.warmup_s == pytest.approx(1.2)
+
+
+def test_on_a_cpu_no_clock_of_a_gpu_is_waited_for(clock, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(1, ClockInfo=lambda gpu, kind: 1440))
+    level = one_after_another(performer(clock), REQUESTS, RUN | {"device": "cpu"}, "single-stream", clock)
+    assert level.warmup_s == pytest.approx(1.2) and "clocks" not in level.summary()
 
 
 def test_items_come_in_one_order_drawn_from_the_seed(clock):

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from triton_example import MODEL, exported, run
@@ -58,6 +59,33 @@ def test_server_that_config_names_goes_before_the_carried_one(tmp_path):
     assert triton.launch(job, ENDPOINT).command[0] == "/opt/tritonserver/bin/tritonserver"
 
 
+@pytest.mark.parametrize(
+    ("settings", "environment"),
+    [
+        ({"device": "cuda", "accelerators": 1}, {"NVIDIA_TF32_OVERRIDE": "0"}),
+        ({"device": "cuda", "accelerators": 1, "compute_precision": "device-default"}, {}),
+    ],
+)
+def test_single_precision_on_a_gpu_is_no_narrower_one(settings, environment, tmp_path):
+    assert triton.launch(job_in(tmp_path, **settings), ENDPOINT).environment == environment
+
+
+@pytest.mark.parametrize(
+    ("settings", "installed", "program", "said"),
+    [
+        ({"device": "cuda"}, {"nvidia-pytriton": "0.7.0"}, None, "device: cuda: env/bin/python has no onnxruntime-gpu"),
+        ({"device": "cuda"}, {"nvidia-pytriton": "0.7.0", "onnxruntime-gpu": "1.31.1"}, None, ""),
+        ({"device": "cuda"}, {"nvidia-pytriton": "0.7.0"}, Path("/opt/tritonserver"), ""),
+        ({}, {"nvidia-pytriton": "0.7.0"}, None, ""),
+        ({"device": "cuda"}, {}, None, ""),
+    ],
+)
+def test_carried_server_has_no_gpus_unless_its_environment_has(settings, installed, program, said):
+    there = SimpleNamespace(python=Path("env/bin/python"), program=program, version=installed.get)
+    told = triton.missing(run(**settings), there)
+    assert told.startswith(said) and bool(told) == bool(said)
+
+
 def test_carried_server_gets_the_python_model_and_the_libraries_beside_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/cuda")
@@ -106,6 +134,15 @@ def test_shared_memory_of_the_dead_alone_is_removed(tmp_path):
         ({"batching": "dynamic", "max_batch": 1, "preferred_batches": 1}, "max_batch: 1: leaves nothing to batch"),
         ({"backend": "tensorrt"}, "device: cpu: tensorrt can't compute there"),
         ({"compute_precision": "bf16"}, "Use f32 or device-default"),
+        ({"provider": "tensorrt"}, "provider: tensorrt: computes on GPUs"),
+        (
+            {"provider": "tensorrt", "device": "cuda", "accelerators": 1, "batching": "dynamic"},
+            "batching: dynamic: below ONNX Runtime, TensorRT builds its engine anew",
+        ),
+        (
+            {"provider": "cuda", "backend": "tensorrt", "device": "cuda", "accelerators": 1},
+            "provider: cuda: is of backend onnxruntime",
+        ),
         (
             {"device": "cuda", "accelerators": 2, "split": "tensor_parallel"},
             "split: tensor_parallel: .* Take `instances`",
@@ -122,6 +159,7 @@ def test_settings_that_do_not_go_together_are_refused(settings, said):
     [
         {},
         {"batching": "dynamic", "preferred_batches": 4},
+        {"provider": "tensorrt", "device": "cuda", "accelerators": 1, "precision": "int8"},
         {"preferred_batches": "2,16"},  # which without batching counts for nothing
         {"device": "cuda", "accelerators": 2, "split": "instances"},
         {"backend": "tensorrt", "device": "cuda", "accelerators": 1, "precision": "fp16", "compute_precision": "f16"},

@@ -1,5 +1,6 @@
 """Triton's model repository as text, and the model of ours that it may hold."""
 
+import json
 import sys
 
 import numpy as np
@@ -75,18 +76,41 @@ def test_each_gpu_has_instances_of_its_own(settings, group):
     assert f"instance_group [\n  {group}\n]\n" in config(NATIVE, device="cuda", **settings)
 
 
-@pytest.mark.parametrize(("precision", "mode"), [("fp16", "FP16"), ("fp32", "FP32")])
-def test_tensorrt_stands_below_onnx_runtime(precision, mode):
-    settings = {"backend": "tensorrt", "device": "cuda", "accelerators": 1, "precision": precision}
+@pytest.mark.parametrize(
+    ("precision", "mode", "fp16", "int8"), [("fp32", "FP32", 0, 0), ("fp16", "FP16", 1, 0), ("int8", "INT8", 0, 1)]
+)
+def test_tensorrt_stands_below_onnx_runtime(precision, mode, fp16, int8):
+    settings = {"provider": "tensorrt", "device": "cuda", "accelerators": 1, "precision": precision}
+    warmup = """model_warmup [
+  {
+    name: "engine"
+    batch_size: 1
+    inputs { key: "pixel_values" value { data_type: TYPE_FP32 dims: [ 3, 384, 384 ] zero_data: true } }
+    inputs { key: "input_ids" value { data_type: TYPE_INT64 dims: [ 16 ] zero_data: true } }
+    inputs { key: "attention_mask" value { data_type: TYPE_INT64 dims: [ 16 ] zero_data: true } }
+  }
+]
+"""
     assert f"""optimization {{
   execution_accelerators {{
     gpu_execution_accelerator : [ {{ name: "tensorrt" parameters {{ key: "precision_mode" value: "{mode}" }} }} ]
   }}
 }}
-""" in config(NATIVE, **settings)
+{warmup}""" in config(NATIVE, **settings)
     own = config(PYTHON, **settings)
-    assert "optimization" not in own
+    assert "optimization" not in own and warmup in own
     assert '"providers" value: { string_value: "TensorrtExecutionProvider,CUDAExecutionProvider" }' in own
+    assert f'"trt_fp16_enable" value: {{ string_value: "{fp16}" }}' in own
+    assert f'"trt_int8_enable" value: {{ string_value: "{int8}" }}' in own
+
+
+@pytest.mark.parametrize("settings", [{}, {"device": "cuda", "accelerators": 1}])
+def test_without_tensorrt_nothing_is_built_and_waited_for(settings):
+    for kind in (NATIVE, PYTHON):
+        text = config(kind, **settings)
+        assert "optimization" not in text and "model_warmup" not in text and "trt_" not in text
+    name = "CUDAExecutionProvider" if settings else "CPUExecutionProvider"
+    assert f'"providers" value: {{ string_value: "{name}" }}' in config(PYTHON, **settings)
 
 
 def test_inputs_and_outputs_are_those_of_the_export(tmp_path):
@@ -117,6 +141,59 @@ class Stub:
     @staticmethod
     def InferenceResponse(tensors):
         return {tensor.name: tensor.values for tensor in tensors}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "asked", "taken", "said"),
+    [
+        ("CPU", "CPUExecutionProvider", [("CPUExecutionProvider", {})], ["CPUExecutionProvider"], None),
+        (
+            "GPU",
+            "TensorrtExecutionProvider,CUDAExecutionProvider",
+            [
+                ("TensorrtExecutionProvider", {"device_id": "1", "trt_fp16_enable": "1"}),
+                ("CUDAExecutionProvider", {"device_id": "1"}),
+            ],
+            ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
+            None,
+        ),
+        (
+            "GPU",
+            "TensorrtExecutionProvider,CUDAExecutionProvider",
+            None,
+            ["CUDAExecutionProvider", "CPUExecutionProvider"],
+            "onnxruntime took CUDAExecutionProvider, CPUExecutionProvider in place of TensorrtExecutionProvider",
+        ),
+    ],
+)
+def test_python_model_has_the_providers_that_it_asks_for_or_does_not_load(
+    kind, given, asked, taken, said, monkeypatch, capfd
+):
+    import onnxruntime
+
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", Stub)
+    from cotejo.servers import triton_model
+
+    class Session:
+        get_inputs = get_outputs = staticmethod(list)
+        get_providers = staticmethod(lambda: taken)
+
+    opened = []
+    monkeypatch.setattr(triton_model, "triton", Stub)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **given: opened.append(given) or Session())
+    values = {"threads": "2", "providers": given, **({"trt_fp16_enable": "1"} if kind == "GPU" else {})}
+    args = {
+        "model_config": json.dumps({"parameters": {key: {"string_value": value} for key, value in values.items()}}),
+        "model_repository": "/models/blip", "model_version": "1", "model_instance_kind": kind,
+        "model_instance_device_id": "1",
+    }  # fmt: skip
+    model = triton_model.TritonPythonModel()
+    if said:
+        with pytest.raises(Stub.TritonModelException, match=said):
+            model.initialize(args)
+        return
+    model.initialize(args)
+    assert opened == [{"providers": asked, "enable_fallback": 0}]
 
 
 def test_python_model_computes_a_batch_in_one_go_and_gives_each_its_part(monkeypatch):

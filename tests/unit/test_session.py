@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,12 +31,22 @@ def test_a_missing_program_says_what_to_do():
         ("starting\nready\n", "ready"),
         ("RuntimeError: no memory left\nnvidia-smi says hello\n", "RuntimeError: no memory left"),
         ("OSError: port in use\nUserWarning: failed to say goodbye\n\n", "OSError: port in use"),
+        (
+            "E unable to load plan file\nerror: creating server: failed to load all models\n",
+            "E unable to load plan file",
+        ),
         ("ValueError: no\n    raise RuntimeError(\nRuntimeError: it failed. See root cause above.\n", "ValueError: no"),
     ],
 )
 def test_the_telling_line_of_a_log(tmp_path, text, line):
     (tmp_path / "log").write_text(text)
     assert telling_line(tmp_path / "log") == line
+
+
+def test_a_servers_module_may_say_what_to_do_about_a_line():
+    module = SimpleNamespace(explain=lambda line: "Buy memory" if "memory" in line else "")
+    assert session.explained(module, "out of memory") == "out of memory. Buy memory"
+    assert session.explained(module, "in use") == session.explained(SimpleNamespace(), "in use") == "in use"
 
 
 def test_a_key_is_struck_out(tmp_path):

@@ -244,5 +244,5 @@ def test_a_split_that_nothing_here_can_do_is_refused_and_never_trained_plainly(m
         transformers_trainer.load(run, Path("model"), Path("model"), 1)
     assert failure_of(raised.value) == (
         "split-missing",
-        "split: zero1: needs DeepSpeed, which this Cotejo can't start yet",
+        "split: zero1: needs DeepSpeed. Run `make env-deepspeed` on this machine",
     )

@@ -250,7 +250,7 @@ def test_only_the_runs_own_gpus_count_as_its_energy():
     [
         ([1440] * 10, [100] * 10, 0),
         ([1440] * 5 + [1224] * 5, [100] * 10, -15),
-        ([1440, 900] * 5, [100] * 10, 0),  # it jumps, but stays where it is
+        ([1440, 900] * 6, [100] * 12, 0),  # it jumps, but stays where it is
         ([1440] * 8 + [210] * 6, [100] * 8 + [0] * 6, 0),  # it had nothing to do at the end
         ([210] * 6 + [1440] * 6, [0] * 6 + [100] * 6, None),  # too few looks saw it at work
         ([1440] * 7, [100] * 7, None),

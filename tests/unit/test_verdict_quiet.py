@@ -6,21 +6,13 @@ from cotejo.verdict import Evidence, judge
 from cotejo.verdict.quiet import THRESHOLDS, quiet
 
 LEVEL = "single-stream"
-GPU = {"uuid": "GPU-1", "foreign_processes": 0, "throttle_reasons": []}
-LOOKED_GPU = {**GPU, "memory_used_mib": 3, "utilisation_percent": 0}
 
 
-def repeat(before=None, after=None, duration_s=100.0, device="cpu", **telemetry):
+def repeat(before=None, after=None, duration_s=100.0, **telemetry):
     """A repeat on a quiet machine, but for what is said."""
     level = {**RECORD["levels"][0], "duration_s": duration_s, "telemetry": {**TELEMETRY, **telemetry}}
     looks = {"before": {**LOOK, **(before or {})}, "after": {**LOOK, **(after or {})}}
-    return changed(RECORD, levels=[level], quiet=looks, run__device=device)
-
-
-def on_gpu(before=None, after=None, **meanwhile):
-    """A repeat on a GPU that nobody else uses, but for what is said."""
-    looks = [{"gpus": [{**LOOKED_GPU, **(told or {})}]} for told in (before, after)]
-    return repeat(*looks, device="cuda", gpus=[{**GPU, **meanwhile}])
+    return changed(RECORD, levels=[level], quiet=looks)
 
 
 def verdict(*repeats, **thresholds):
@@ -31,7 +23,6 @@ def verdict(*repeats, **thresholds):
 
 def test_a_quiet_machine_gets_no_reason():
     assert verdict(repeat(), repeat()) == ("publishable", ())
-    assert verdict(on_gpu(), on_gpu()) == ("publishable", ())
 
 
 def test_a_reason_has_the_worst_number_and_how_many_repeats():
@@ -42,9 +33,9 @@ def test_a_reason_has_the_worst_number_and_how_many_repeats():
 
 def test_what_disturbs_another_node_of_the_run_counts_too():
     looks = {"before": {**LOOK, "leftovers": ["cotejo.worker"]}, "after": LOOK}
-    two = changed(repeat(), nodes=[{"node": "n2", "quiet": looks}])
+    two = changed(repeat(), nodes=[{"node": "n2", "quiet": looks, "gpus": []}])
     assert verdict(two) == ("noisy", ("node n2: leftover process cotejo.worker in 1 of 5 repeats",))
-    calm = changed(repeat(), nodes=[{"node": "n2", "quiet": {"before": LOOK, "after": LOOK}}])
+    calm = changed(repeat(), nodes=[{"node": "n2", "quiet": {"before": LOOK, "after": LOOK}, "gpus": []}])
     assert verdict(calm) == ("publishable", ())
 
 
@@ -62,18 +53,6 @@ SLEEPY = {"name": "crond", "cpu_percent": 4.0, "last_cpu": 0}
         (repeat(major_faults=5000), "major faults 50 per s in 1 of 5 repeats (bound 10 per s)"),
         (repeat(before={"leftovers": ["cotejo.worker"]}), "leftover process cotejo.worker in 1 of 5 repeats"),
         (repeat(after={"leftovers": ["cotejo.worker"] * 2}), "leftover process cotejo.worker in 1 of 5 repeats"),
-        (on_gpu(before={"foreign_processes": 2}), "foreign GPU processes 2 in 1 of 5 repeats (bound 0)"),
-        (on_gpu(foreign_processes=1), "foreign GPU processes 1 in 1 of 5 repeats (bound 0)"),
-        (on_gpu(after={"foreign_processes": 1}), "foreign GPU processes 1 in 1 of 5 repeats (bound 0)"),
-        (
-            on_gpu(before={"utilisation_percent": 97}),
-            "busy before 97 % of a GPU's time in 1 of 5 repeats (bound 10 %)",
-        ),
-        (on_gpu(throttle_reasons=["hw_slowdown"]), "GPU throttled: hw_slowdown in 1 of 5 repeats"),
-        (
-            on_gpu(before={"throttle_reasons": ["sw_thermal_slowdown"]}),
-            "GPU throttled: sw_thermal_slowdown in 1 of 5 repeats",
-        ),
     ],
 )
 def test_what_disturbs_is_noisy(noisy, reason):
@@ -107,7 +86,6 @@ def test_a_busy_process_alone_is_no_reason():
     [
         (repeat(before={"governors": ["powersave"]}), "governor powersave in 1 of 5 repeats"),
         (repeat(before={"swap_used_mib": 300}), "swap in use in 1 of 5 repeats"),
-        (on_gpu(throttle_reasons=["sw_power_cap", "sync_boost"]), "GPU at its power cap in 1 of 5 repeats"),
     ],
 )
 def test_what_may_be_harmless_is_only_said(said, reason):
@@ -120,8 +98,6 @@ def test_what_may_be_harmless_is_only_said(said, reason):
         (changed(RECORD, levels=[{**RECORD["levels"][0], "telemetry": None}]), "no telemetry"),
         (changed(repeat(), quiet=None), "no look at the machine"),
         (repeat(foreign_cpu_percent=None), "foreign CPU unknown"),
-        (on_gpu(foreign_processes=None), "GPU processes unknown"),
-        (repeat(device="cuda"), "GPU processes unknown"),
     ],
 )
 def test_a_machine_not_proven_quiet_is_smoke(unknown, what):
@@ -133,13 +109,6 @@ def test_what_a_machine_cannot_tell_is_no_reason():
                "swap_used_mib": None}  # fmt: skip
     told = dict.fromkeys(("steal_percent", "cpu_throttled", "swapped_mib", "major_faults"))
     assert verdict(repeat(before=nothing, after=nothing, **told)) == ("publishable", ())
-    untold = dict.fromkeys(("throttle_reasons", "foreign_processes", "utilisation_percent"))
-    assert verdict(on_gpu(before=untold, after=untold, throttle_reasons=None)) == ("publishable", ())
-
-
-def test_the_gpus_of_a_run_on_the_cpu_may_be_busy():
-    gpu = {**LOOKED_GPU, "foreign_processes": 3, "utilisation_percent": 99, "throttle_reasons": ["hw_thermal_slowdown"]}
-    assert verdict(repeat(before={"gpus": [gpu]}, after={"gpus": [gpu]}, gpus=[gpu])) == ("publishable", ())
 
 
 def test_load_averages_are_not_judged():

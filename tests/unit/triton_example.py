@@ -10,7 +10,7 @@ MODEL = "blip-image-captioning-base"
 def run(**settings):
     return {
         "model": MODEL, "backend": "onnxruntime", "device": "cpu", "accelerators": 0, "split": None,
-        "precision": "fp32", "compute_precision": "f32", **triton.OPTIONS, **settings,
+        "precision": "fp32", "compute_precision": "f32", "caption_tokens": 16, **triton.OPTIONS, **settings,
     }  # fmt: skip
 
 

@@ -1,8 +1,19 @@
 """Each kind of wrong study stops before any job, with one line naming file, key, value and remedy."""
 
+from pathlib import Path
+
 import pytest
+from study_example import copy_config
+
+from cotejo.errors import CotejoError
+from cotejo.study import load_study
 
 GOOD = "{name: video, model: yolov8n-seg, dataset: street-video, backend: openvino}"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return copy_config(tmp_path)
 
 
 def study(runs: str = GOOD, figures: str = "[]", more: str = "") -> str:
@@ -89,7 +100,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("kind", WRONG)
+# Known only where a study is to be measured.
+OF_THE_MACHINE = ("core outside the machine", "more cores than there are")
+# Of each part that finds something wrong one goes through Snakemake, which prints what any of them raises.
+THROUGH_SNAKEMAKE = (*OF_THE_MACHINE, "unknown key", "misspelt model", "broken YAML", "import that isn't there")
+
+
+@pytest.mark.parametrize("kind", THROUGH_SNAKEMAKE)
 def test_a_wrong_study_stops_with_one_message(project, kind):
     text, message = WRONG[kind]
     (project.folder / "config/studies/wrong.yaml").write_text(text)
@@ -97,6 +114,18 @@ def test_a_wrong_study_stops_with_one_message(project, kind):
     assert said.startswith("error: config/studies/wrong.yaml")
     assert message in said
     assert not list(project.folder.glob("results/wrong*"))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WRONG if kind not in OF_THE_MACHINE])
+def test_the_message_names_file_key_value_and_remedy_in_one_line(config, kind):
+    text, message = WRONG[kind]
+    file = config / "studies" / "wrong.yaml"
+    file.write_text(text)
+    with pytest.raises(CotejoError) as caught:
+        load_study("wrong", config=config)
+    said = str(caught.value)
+    assert said.startswith(str(file)) and message in said
+    assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 # A GPU at rest reaches its clock within a second of work, and then loses steps of 15 MHz, 1 % of it, while it warms up
-# to where its fans or its power cap hold it. Two steps between the halves of three seconds are none that lasts.
-STEADY_S = 3.0
+# to where its fans or its power cap hold it. Two steps between the parts of three seconds are none that lasts.
+STEADY_S, PARTS = 3.0, 3
 STEADY_PERCENT = 2.0
 # One whose cap or heat moves its clocks for longer is measured as it is: its telemetry tells by how much they moved.
 MOST_S = 60.0
@@ -53,7 +53,11 @@ class Settling:
 
 
 def _is_steady(series: Sequence[float]) -> bool:
-    """Whether the median of the second half lies near that of the first: single readings jump at a power cap."""
-    middle = len(series) // 2
-    medians = [statistics.median(half) for half in (series[:middle], series[middle:]) if half]
-    return all(abs(after / before - 1) * 100 <= STEADY_PERCENT for before, after in pairwise(medians))
+    """Whether the means of its three parts lie together. Of two, those of a clock that swings would do so now and then,
+    and single readings jump at a power cap.
+    """
+    if len(series) < PARTS:
+        return True  # it isn't told
+    places = [len(series) * part // PARTS for part in range(PARTS + 1)]
+    means = [statistics.fmean(series[first:last]) for first, last in pairwise(places)]
+    return (max(means) / min(means) - 1) * 100 <= STEADY_PERCENT

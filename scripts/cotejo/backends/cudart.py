@@ -48,7 +48,7 @@ def called(answer: tuple[Any, ...]) -> Any:
     """What a call of the runtime returned beside its status; RuntimeError, saying which, where that is an error."""
     status, *values = answer
     if int(status) != 0:
-        raise RuntimeError(f"CUDA {_said(status)}")
+        raise RuntimeError(f"CUDA {_said(status).removeprefix('CUDA ')}")
     return values[0] if values else None
 
 

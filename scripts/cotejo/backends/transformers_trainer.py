@@ -137,8 +137,8 @@ class Training:
         class AtEnds(TrainerCallback):
             def on_step_begin(self, *arguments: Any, **named: Any) -> None:
                 if not states:
-                    engine, optimizer = trainer.deepspeed, trainer.optimizer
-                    inner = engine.basic_optimizer if engine else optimizer.optimizer
+                    engine = trainer.deepspeed
+                    inner = engine.basic_optimizer if engine else trainer.optimizer.optimizer
                     states.append(ModelStates(trainer.model, inner, engine and engine.optimizer))
 
             def on_step_end(self, *arguments: Any, **named: Any) -> None:
@@ -147,7 +147,7 @@ class Training:
                 finished(trainer.loss.item())
                 states[0].first_step_is_done()
 
-        states: list[ModelStates] = []  # of this one model, once the Trainer has made its optimizer
+        states: list[ModelStates] = []  # of the model, once the Trainer has its optimizer
         trainer = Stepwise(
             model=self._model,
             args=TrainingArguments(
@@ -213,7 +213,7 @@ class Training:
             "lr_scheduler": SCHEDULE,
             "num_threads": torch.get_num_threads(),
             **({} if self._rank.alone else {**several, "collectives": COLLECTIVES[self._run["device"]]}),
-            **(zero.properties(self._run, self._zero_config()) if stack(self._run) else {}),
+            **(zero.properties(self._run, told) if (told := self._zero_config()) else {}),
             **(cuda.properties({"": self._rank.local}, self._gpus) if self._gpus else {}),
         }
 

@@ -10,6 +10,7 @@ updates; without ZeRO, autocast computes in bf16 what lies in fp32. `f16` likewi
 """
 
 import os
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -82,6 +83,12 @@ def prepare(run: Mapping[str, Any]) -> None:
         version("deepspeed")
     except PackageNotFoundError as error:
         raise SplitMissing(f"split: {run['split']}: needs DeepSpeed. {REMEDY}") from error
+    import deepspeed
+
+    # To fill it in DeepSpeed would look for compilers and GPUs, and then compile an operator for collectives in shared
+    # memory, which only processes of one node have: Gloo does them all.
+    deepspeed.ops.__compatible_ops__ = {}
+    warnings.filterwarnings("ignore", "`torch.distributed", FutureWarning)  # at every collective
     if run["split"] == OFFLOAD:
         from deepspeed.ops.op_builder.builder import OpBuilder
 
@@ -101,10 +108,10 @@ def operator(run: Mapping[str, Any]) -> Path:
 
 def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
     """What a run needs and hasn't got, in a sentence; nothing is told of an environment that is still to be made."""
-    versions = {name: there.version(name) for name in cpu_adam.PACKAGES}
     if not there.known or not there.made:
         return ""
-    if versions["deepspeed"] is None:
+    versions = {name: found for name in cpu_adam.PACKAGES if (found := there.version(name))}
+    if len(versions) < len(cpu_adam.PACKAGES):
         return f"split: {run['split']}: there is no DeepSpeed beside {there.python}. Install it there"
     if run["split"] == OFFLOAD and there.here and not cpu_adam.place(versions).is_file():
         return f"split: {run['split']}: DeepSpeedCPUAdam isn't compiled for this machine. {REMEDY}"
@@ -117,4 +124,6 @@ REMEDY = f"Run `make env-{STACK}` on this machine"
 def properties(run: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
     """What a record has of it beside the Trainer's own: what DeepSpeed is told, and its operators."""
     operators = {cpu_adam.NAME: read_json(operator(run).with_suffix(".json"))} if run["split"] == OFFLOAD else {}
-    return {"deepspeed": told, "operators": operators}
+    lower = {"bf16": "torch.bfloat16", "f16": "torch.float16"}.get(run["compute_precision"])
+    weights = {"weights": lower, "master_weights": "torch.float32"} if lower else {}
+    return {**weights, "deepspeed": told, "operators": operators}

@@ -1,7 +1,8 @@
 """YOLO by ultralytics' own exporter, for one frame of fixed size at a time.
 
 There is no int8: it would store activations in 8 bits too, whose ranges must be taken from hundreds of pictures of the
-kind that will be seen, and whose error only a labelled set of them can judge.
+kind that will be seen, and whose error only a labelled set of them can judge. With symmetric ranges, as TensorRT takes
+them, the scores of the made-up weights are off by 0.11 to 0.15, however they are calibrated: beyond the parity gate.
 """
 
 import tempfile

@@ -51,7 +51,8 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     """A panel for each metric, a line for each thing that `by` names; dotted, what its first point would become."""
     title, metrics = options.get("title", TITLE), options.get("metrics", DRAWN)
     options = {"by": OPTIONS["by"]["default"], **options}
-    found, told = _named(entries(summary, options, metrics, without=WITHOUT), options["by"])
+    options |= {"by": _by(summary, options, metrics)}
+    found, told = _named(entries(summary, options, metrics, without=(*WITHOUT, "nodes")), options["by"])
     marks = marks_of(published, options, metrics, found)
     everything: list[Item] = [*found, *marks]
     items = [item for item in everything if not math.isnan(place_of(item))]
@@ -66,7 +67,13 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     rows = math.ceil(len(shown) / columns)
     plot_in = style.width_in * (0.3 if wide else 0.5)
     height_in = plot_in + (2.5 + deepest) * style.line_in
-    lines = [*said_of_gaps(found, _key_of), *told, note(found, options, "Mark", WITHOUT), *published_note(marks, found)]
+    lines = [
+        *said_of_gaps(found, _key_of),
+        *told,
+        *_nodes(found),
+        note(found, options, "Mark", WITHOUT),
+        *published_note(marks, found),
+    ]
     handles = handles_of(found, marks, looks, "in proportion to GPUs, from the line's first")
     if deepest:
         handles.append(cross())
@@ -101,12 +108,30 @@ def place_of(item: Item) -> float:
     return float(count) if count != "0" else math.nan
 
 
+def _by(summary: "pd.DataFrame", options: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+    """What lines are drawn by. Nodes go with the number of GPUs, unless as many GPUs are on unlike numbers of nodes."""
+    found = entries(summary, options, metrics, without=(*WITHOUT, "nodes"))
+    nodes: dict[tuple[str, float], set[str]] = {}
+    for entry in found:
+        nodes.setdefault((entry.of_run, place_of(entry)), set()).add(asked(entry.row)["nodes"])
+    alike = all(len(numbers) == 1 for numbers in nodes.values())
+    return [*options["by"]] if alike else [*options["by"], "nodes"]
+
+
+def _nodes(found: Sequence[Entry], by: Sequence[str]) -> list[str]:
+    """On how many nodes the GPUs are, where lines aren't drawn by it; nothing where all are on one."""
+    told = {place_of(entry): asked(entry.row)["nodes"] for entry in found if asked(entry.row)["nodes"]}
+    places = [f"{place:g} GPUs on {value_label('nodes', told[place])}" for place in sorted(told)]
+    return [f"{', '.join(places)}."] if places and "nodes" not in by else []
+
+
 def _named(found: Sequence[Entry], by: Sequence[str]) -> tuple[list[Entry], list[str]]:
     """The entries with labels of the columns of `by` alone, and sentences with the rest, where these tell lines apart.
 
     Long labels would fill the legend: what the lines differ in besides stands below.
     """
-    short = [" · ".join(value_label(column, asked(entry.row)[column]) for column in by) for entry in found]
+    columns = [{column: asked(entry.row)[column] for column in by} for entry in found]
+    short = [" · ".join(value_label(column, value) for column, value in row.items() if value) for row in columns]
     rest: dict[str, set[str]] = {}
     loads: dict[str, dict[str, None]] = {}
     for entry, label in zip(found, short, strict=True):

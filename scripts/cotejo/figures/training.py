@@ -261,11 +261,11 @@ def _mark(axes: "Axes", point: Point, place: tuple[float, float], shade: str) ->
     """A diamond where it is published, a circle where it was measured; with a cross where memory did not suffice."""
     x, y = place
     if isinstance(point.any, Mark):
-        size = 90 if point.out_of_memory else 30
+        size = 60 if point.out_of_memory else 30
         axes.scatter([x], [y], marker=MARKERS[0], s=size, facecolor="white", edgecolor=shade, linewidth=1.2, zorder=4)
     if point.out_of_memory:
-        axes.scatter([x], [y], marker="x", s=16 if point.published else 34, color=shade, linewidth=1.6, zorder=5)
-    if point.published or point.out_of_memory:
+        axes.scatter([x], [y], marker="x", s=12 if point.published else 34, color=shade, linewidth=1.6, zorder=5)
+    if not isinstance(point.any, Entry) or point.out_of_memory:
         return
     for item, unit, along in ((point.memory, GIB, "x"), (point.time, 60.0, "y")):
         if isinstance(item, Entry) and item.interval:

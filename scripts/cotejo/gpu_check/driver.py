@@ -6,7 +6,7 @@ import time
 from itertools import pairwise
 from typing import Any
 
-from cotejo.accelerators import facts as gpu_facts
+from cotejo import accelerators
 from cotejo.affinity import mask
 from cotejo.child import child_environment
 from cotejo.code import SCRIPTS
@@ -37,7 +37,7 @@ while time.monotonic() - begun_s < {BUSY_S}:
 @check("driver-facts", needs=("pynvml",), rehearsed=False)
 def driver_facts(box: Box) -> Found:
     """The driver tells what a record wants to know of each GPU."""
-    seen = gpu_facts()
+    seen = accelerators.facts()
     assert len(seen) >= box.gpus, f"NVML has {len(seen)} GPUs, and PyTorch {box.gpus}"
     silent = sorted({key for gpu in seen for key in NEEDED if gpu[key] is None})
     assert not silent, f"nothing of {', '.join(silent)}"
@@ -105,17 +105,27 @@ def memory_returned(box: Box) -> Found:
     return {"held_mib": max(held), "looked_after_s": time.monotonic() - ended_s}
 
 
+# In a process that is shown one GPU: how many it sees, and which.
+TELL = "import torch; print(torch.cuda.device_count(), torch.cuda.get_device_properties(0).uuid)"
+
+
 @check("by-uuid", needs=("pynvml",), rehearsed=False)
 def by_uuid(box: Box) -> Found:
-    """A process that is shown one GPU by its UUID computes on that one alone."""
-    tell = "import torch; print(torch.cuda.device_count(), torch.cuda.get_device_properties(0).uuid)"
-    uuids = [gpu["uuid"] for gpu in gpu_facts()]
-    for uuid in uuids:
-        environment = {**child_environment(1, SCRIPTS), "CUDA_VISIBLE_DEVICES": uuid}
-        said = subprocess.run(
-            [sys.executable, "-c", tell], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-        assert [word.removeprefix("GPU-") for word in said] == ["1", uuid.removeprefix("GPU-")], (
-            f"shown {uuid}, it sees {said}"
-        )
-    return {"gpus": len(uuids)}
+    """A process that is shown one GPU, by the variable that runs get, computes on that one alone."""
+    there = accelerators.usable(box.device)
+    assert there and len(there) >= box.gpus, f"NVML knows {there} of PyTorch's {box.gpus} GPUs"
+    usual = child_environment(1, SCRIPTS)
+    for one in there:
+        shown = accelerators.shown(
+            {"device": box.device, "accelerators": 1}, {**usual, "CUDA_VISIBLE_DEVICES": one.uuid}
+        ).variables
+        command = [sys.executable, "-c", TELL]
+        done = subprocess.run(command, env={**usual, **shown}, capture_output=True, text=True, check=True)
+        number, uuid = done.stdout.split()
+        assert (number, bare(uuid)) == ("1", bare(one.uuid)), f"shown {shown}, it sees {number}, the first {uuid}"
+    return {"gpus": len(there)}
+
+
+def bare(uuid: str) -> str:
+    """PyTorch leaves out what a UUID is of."""
+    return uuid.removeprefix("GPU-").removeprefix("MIG-")

@@ -1,1 +1,80 @@
-"""Checks of exports."""
+"""What a model is exported to: ONNX Runtime by CUDA and by TensorRT, and TensorRT's own engines."""
+
+from typing import Any
+
+from cotejo.gpu_check.check import CUDA, Box, Found, check
+from cotejo.gpu_check.pytorch import BLIP
+from cotejo.gpu_check.runs import measured, placed, went_well
+
+NEEDS = ("PIL", "onnx", "onnxruntime")  # for the export and its gate, which computes on the CPU
+COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
+PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+
+
+def captioned(box: Box, backend: str, precision: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record of a repeat of BLIP, which passed the gate, and its level."""
+    computed = {"precision": precision, "compute_precision": COMPUTES[precision]}
+    times = {"warmup_s": 1, "duration_s": 3, "caption_tokens": 8}
+    record = measured(
+        box,
+        {"model": BLIP, "dataset": "check-pictures", "backend": backend, **computed, **times, **placed(box), **more},
+    )
+    return record, went_well(record)
+
+
+def by_provider(box: Box, provider: str, precision: str) -> Found:
+    """What ONNX Runtime measured by a provider; AssertionError where another one computed."""
+    record, level = captioned(box, "onnxruntime", precision, **({"provider": provider} if box.device == CUDA else {}))
+    first = record["runtime"]["providers"][0]
+    assert box.device != CUDA or first == PROVIDERS[provider], f"{first} computed"
+    rate = level["requests"] / level["duration_s"]
+    return {"provider": first, "error": record["export"]["parity"]["error"], "captions_per_s": rate}
+
+
+def by_engine(box: Box, precision: str) -> Found:
+    """What a TensorRT engine of a precision measured."""
+    record, level = captioned(box, "tensorrt", precision)
+    rate = level["requests"] / level["duration_s"]
+    return {"error": record["export"]["parity"]["error"], "captions_per_s": rate, **record["versions"]}
+
+
+@check("onnx-cuda-fp32", needs=NEEDS, limit_s=400)
+def onnx_cuda_fp32(box: Box) -> Found:
+    """ONNX Runtime computes BLIP by its CUDA provider in fp32."""
+    return by_provider(box, "cuda", "fp32")
+
+
+@check("onnx-cuda-fp16", needs=NEEDS, rehearsed=False, limit_s=400)
+def onnx_cuda_fp16(box: Box) -> Found:
+    """ONNX Runtime computes BLIP by its CUDA provider in fp16."""
+    return by_provider(box, "cuda", "fp16")
+
+
+@check("onnx-tensorrt-fp32", needs=NEEDS, rehearsed=False, limit_s=600)
+def onnx_tensorrt_fp32(box: Box) -> Found:
+    """ONNX Runtime computes BLIP by its TensorRT provider in fp32."""
+    return by_provider(box, "tensorrt", "fp32")
+
+
+@check("onnx-tensorrt-int8", needs=NEEDS, rehearsed=False, limit_s=600)
+def onnx_tensorrt_int8(box: Box) -> Found:
+    """ONNX Runtime computes BLIP by its TensorRT provider in int8, calibrated."""
+    return by_provider(box, "tensorrt", "int8")
+
+
+@check("tensorrt-fp32", needs=NEEDS, rehearsed=False, limit_s=600)
+def tensorrt_fp32(box: Box) -> Found:
+    """A TensorRT engine of BLIP in fp32 is built, agrees with PyTorch, and is measured."""
+    return by_engine(box, "fp32")
+
+
+@check("tensorrt-fp16", needs=NEEDS, rehearsed=False, limit_s=600)
+def tensorrt_fp16(box: Box) -> Found:
+    """A TensorRT engine of BLIP in fp16 is built, agrees with PyTorch, and is measured."""
+    return by_engine(box, "fp16")
+
+
+@check("tensorrt-int8", needs=NEEDS, rehearsed=False, limit_s=600)
+def tensorrt_int8(box: Box) -> Found:
+    """A TensorRT engine of BLIP in int8, calibrated, is built, agrees with PyTorch, and is measured."""
+    return by_engine(box, "int8")

@@ -36,3 +36,12 @@ def record_energy(box: Box) -> Found:
     kept = gpu_memory_kept(made["quiet"]["before"], made["quiet"]["after"])
     assert not kept, "; ".join(kept)
     return {**{key: busiest[key] for key in wanted}, "joule_per_request": busiest["energy_j"] / level["requests"]}
+
+
+@check("clocks-settle", needs=("pynvml",), rehearsed=False)
+def clocks_settle(box: Box) -> Found:
+    """A warm-up goes on until the GPU's clocks have settled, and its record says so."""
+    level = went_well(measured(box, settings(LLAMA, "check-prompts", **TIMES, **placed(box))))
+    told = level["clocks"]
+    assert told["settled"], f"after {told['waited_s']:.0f} s of warm-up they had not"
+    return dict(told)

@@ -2,17 +2,24 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cotejo.backends import stack_of
+from cotejo.code import SCRIPTS
 from cotejo.datasets.entries import prepare
+from cotejo.exports import exporter
+from cotejo.exports import stack as stack_of_format
 from cotejo.files import read_json
 from cotejo.gpu_check.check import CPU, Box
+from cotejo.gpu_check.stacks import environments, parity_bound, require, write_config
 from cotejo.measure import WORKER, measure
 from cotejo.models.catalogue import read_entry
 from cotejo.models.synthetic import write_model
+from cotejo.places import worker_stack
 from cotejo.record import folder_name
 from cotejo.repeat import Inputs
 from cotejo.study import CONFIG, load_study
@@ -35,6 +42,7 @@ def config(box: Box) -> Path:
     folder = box.shared / "config"
     if not folder.is_dir():
         shutil.copytree(CONFIG, folder)
+        write_config(folder / "config.yaml")
         prompts = folder / "datasets" / "prompts.jsonl"
         with (folder / "datasets.yaml").open("a", encoding="utf-8") as stream:
             for name, entry in {
@@ -61,9 +69,8 @@ def _draw(folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     for number in range(PICTURES):
-        Image.radial_gradient("L").rotate(90 * number).resize((320 + 64 * number, 240)).convert("RGB").save(
-            folder / f"{number}.png"
-        )
+        picture = Image.radial_gradient("L").rotate(90 * number).resize((320 + 64 * number, 240))
+        picture.convert("RGB").save(folder / f"{number}.png")
 
 
 def placed(box: Box, gpus: int = 1) -> dict[str, Any]:
@@ -79,13 +86,50 @@ def run_of(box: Box, settings: Mapping[str, Any]) -> dict[str, Any]:
     return load_study(STUDY, config=folder).runs[0]
 
 
+def inputs_of(box: Box, run: dict[str, Any]) -> Inputs:
+    """What a run is measured from, made unless it is there, and the interpreter that it is measured under."""
+    require(stack_of(run))
+    folders = model(box, run["model"]), dataset(box, run["dataset"])
+    export = exported(box, run) if run["format"] else None
+    parity = export and export.with_name(f"{export.name}.parity.json")
+    python = worker_stack(run, environments(config(box) / "config.yaml")).python
+    return Inputs(run, 1, *folders, export, parity, python=python)
+
+
+def exported(box: Box, run: Mapping[str, Any], form: str | None = None) -> Path:
+    """A model's export in the run's format, or in another that it is made from, with its gate's findings beside it."""
+    form = form or run["format"]
+    folder = box.shared / "exports" / run["model"] / f"{form}-{run['precision']}"
+    if not folder.is_dir():
+        require(stack_of_format(form))
+        source = getattr(exporter(form), "SOURCE", None)
+        came_from = ["--source-folder", str(exported(box, run, source))] if source else []
+        common = ["--model-folder", str(model(box, run["model"]))]
+        _command(
+            box, f"export_{form.replace('-', '_')}.py", form,
+            [*common, "--precision", run["precision"], "--output", str(folder), *came_from],
+        )  # fmt: skip
+        checked = ["--export-folder", str(folder), "--bound", str(parity_bound(run["precision"]))]
+        output = ["--output", f"{folder}.parity.json", "--config", str(config(box) / "config.yaml")]
+        _command(box, "check_export.py", None, [*common, *checked, *output])
+    return folder
+
+
+def _command(box: Box, script: str, form: str | None, arguments: Sequence[str]) -> None:
+    """Run one of Cotejo's commands; one that makes a format, under the interpreter that makes it."""
+    from cotejo.places import export_stack
+
+    settings = environments(config(box) / "config.yaml")
+    python = export_stack(form, settings).python if form and stack_of_format(form) else sys.executable
+    subprocess.run([str(python), str(SCRIPTS / script), *arguments], check=True)
+
+
 def measured(box: Box, settings: Mapping[str, Any], worker: Sequence[str] = WORKER) -> dict[str, Any]:
     """The record of one repeat of that run; the worker's log goes to standard error."""
     run = run_of(box, settings)
     output = box.folder / folder_name(run) / "r1.json"
     log = output.with_suffix(".log")
-    inputs = Inputs(run, 1, model(box, run["model"]), dataset(box, run["dataset"]), None, None)
-    measure(inputs, output, log, worker, lock_path=box.folder / "lock")
+    measure(inputs_of(box, run), output, log, worker, lock_path=box.folder / "lock")
     if log.is_file():
         print(log.read_text(errors="replace"), file=sys.stderr)
     record: dict[str, Any] = read_json(output)

@@ -56,6 +56,24 @@ def t5_data_parallel(box: Box) -> Found:
     return {**told, "collectives": collectives}
 
 
+@check("t5-zero1", gpus=2, limit_s=600)
+def t5_zero1(box: Box) -> Found:
+    """T5 learns on two GPUs by DeepSpeed's ZeRO-1."""
+    return _by_zero(box, "zero1")
+
+
+@check("t5-zero3-offload", gpus=2, limit_s=600)
+def t5_zero3_offload(box: Box) -> Found:
+    """T5 learns on two GPUs by DeepSpeed's ZeRO-3, its optimiser's states and its weights in the host's memory."""
+    return _by_zero(box, "zero3-offload")
+
+
+def _by_zero(box: Box, split: str) -> Found:
+    record, told = trained(box, 2, split=split)
+    states = [record["levels"][0]["reported"][f"rank{rank}_model_state_mib"] for rank in range(2)]
+    return {**told, "collectives": record["runtime"]["collectives"], "model_state_mib": states}
+
+
 # On a GPU or a CPU that seems to have so little memory, which all but the large step's logits fit into.
 LITTLE_GIB = {"cuda": 1, "cpu": 4}
 LARGE = {"batch_size": 768, "source_tokens": 4, "target_tokens": 32}  # 3.2 GB of logits

@@ -26,9 +26,9 @@ def repair(name: str, prefix: Path) -> None:
 
 def fit(name: str, prefix: Path) -> None:
     """Have what the environment of that name needs for this very machine, if it needs anything so."""
-    module = import_module(REPAIRS[name]) if name in REPAIRS else None
-    if hasattr(module, "fit"):
-        module.fit(prefix)
+    fitting = getattr(import_module(REPAIRS[name]), "fit", None) if name in REPAIRS else None
+    if fitting:
+        fitting(prefix)
 
 
 def repair_files(name: str) -> list[Path]:

@@ -114,14 +114,11 @@ def _at_work(series: Series, idle: Collection[float], window: Window) -> list[fl
 
 
 def _change_percent(readings: Sequence[float]) -> float | None:
-    """By how much the second half's median differs from the first's; None of too few to have one.
-
-    Of medians, for a clock that a power cap holds jumps from reading to reading.
-    """
+    """By how much the second half's mean differs from the first's; None of too few: one reading may be far off."""
     if len(readings) < LEAST_READINGS:
         return None
     middle = len(readings) // 2
-    before, after = statistics.median(readings[:middle]), statistics.median(readings[-middle:])
+    before, after = statistics.fmean(readings[:middle]), statistics.fmean(readings[-middle:])
     return 100 * (after / before - 1) if before else None
 
 

@@ -30,7 +30,7 @@ ENVS = ROOT / "envs"
 OVERRIDES, CPU_OVERRIDES = ENVS / "overrides.txt", ENVS / "overrides-cpu.txt"
 SHIM = ENVS / "torchvision_cpu.py"
 NEEDED_GIB = {False: 3.5, True: 10.0}  # on disk, without and with CUDA
-NEEDED_GIB_WITHOUT_TORCH = {"tensorrt": 7.0}  # by the folder's name; others are small
+NEEDED_GIB_WITHOUT_TORCH = {"onnxruntime-gpu": 3.0, "tensorrt": 7.0}  # by the folder's name; others are small
 NEEDED_GIB_OF_OTHERS = 0.5
 COMPILED_FOR_PYPI = ("vllm",)  # their CUDA code runs with PyPI's own build of torch alone
 

@@ -7,7 +7,7 @@ fewer than any GPU can while it reads one. So the rate at which the weights are 
 
 Samuel Williams, Andrew Waterman and David Patterson 2009, "Roofline: an insightful visual performance model for
 multicore architectures", Communications of the ACM 52(4); of decoding in particular: Reiner Pope et al. 2023,
-"Efficiently scaling transformer inference", Proceedings of Machine Learning and Systems 5, 2.1.
+"Efficiently scaling transformer inference", Proceedings of Machine Learning and Systems 5, section 2.
 """
 
 import math

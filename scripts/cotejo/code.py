@@ -103,7 +103,7 @@ def _imported(path: Path, scripts: Path) -> Iterator[Path]:
 
 @cache
 def _names_imported(source: bytes, path: Path) -> Sequence[str]:
-    """The dotted names below Cotejo's package that import statements may mean by theirs: modules, or what is in them."""
+    """The dotted names in Cotejo that import statements may mean by theirs: modules, or what is in them."""
     names: list[str] = []
     for node in ast.walk(_parse(source, path)):
         match node:

@@ -11,12 +11,13 @@ from typing import Any, TextIO
 
 import pandas as pd
 
+from cotejo.accelerators import ACCELERATORS
 from cotejo.cost import WORKS, assumptions, bought, bounds, machines_needed, power_w, usd_per_unit
 from cotejo.cost_rows import COLUMNS, MEASURED, NUMBERS, PUBLISHED, RATE, SETTINGS, Row, price_of
 from cotejo.labels import machine_label, unit_label, value_label
 from cotejo.verdict import NOT_MEASURED, SEPARATOR
 
-ENERGY = {"cpu": ("package",), "cuda": ("gpu",)}  # without which a run's energy is not known
+ENERGY = {"cpu": ("package",), **dict.fromkeys(ACCELERATORS, ("gpu",))}  # without which a run's energy is not known
 BOUNDARIES = {"package": "CPU packages (RAPL)", "gpu": "GPUs (NVML)"}
 
 Systems = Mapping[str, Mapping[str, Any]]
@@ -76,7 +77,7 @@ def _measured_power(row: Row, energy_j: Mapping[str, float]) -> dict[str, Any]:
     succeeded = row["requests"] - row["failed_requests"]
     if not set(needed) <= set(energy_j) or not succeeded > 0 or not row["measured_s"] > 0:
         return {}
-    counted = [name for name in BOUNDARIES if name in energy_j and (name in needed or row["device"] == "cuda")]
+    counted = [name for name in BOUNDARIES if name in energy_j and (name in needed or row["device"] in ACCELERATORS)]
     watts = power_w(sum(energy_j[name] for name in counted), succeeded / row["measured_s"])
     whose = " and ".join(BOUNDARIES[name] for name in counted)
     return {"measured_power_w": watts, "measured_power": f"measured, of {whose} alone"}

@@ -7,6 +7,8 @@ accelerators=1; precision=fp16". A run without it is what was asked for.
 from collections.abc import Mapping
 from typing import Any
 
+from cotejo.accelerators import ACCELERATORS
+
 # What a reader must be told of where it is not as asked; weights, scale and times have marks of their own.
 AXES = (
     "model", "dataset", "server", "client", "backend", "provider", "precision", "device", "accelerators", "nodes", "split",
@@ -37,7 +39,7 @@ def phrases(run: Mapping[str, Any]) -> list[str]:
     here = {axis: _text(run.get(axis)) for axis in wanted}
     if "provider" in wanted and not here["provider"]:
         here["provider"] = f"{run['backend']} alone"
-    if wanted.get("device") == "cuda":
+    if wanted.get("device") in ACCELERATORS:
         wanted["device"] = _gpus(wanted.pop("accelerators", "1"), wanted.pop("nodes", "1"))
         processes = here["processes"] if wanted.pop("processes", None) is not None else ""
         if processes:

@@ -5,22 +5,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cuda_fake
 import pytest
 import tensorrt_fake as fake
 
 from cotejo.exports import tensorrt
 
 
-def install(monkeypatch: pytest.MonkeyPatch, cuda: fake.Cuda | None = None) -> fake.Cuda:
+def install(monkeypatch: pytest.MonkeyPatch, cuda: cuda_fake.Cuda | None = None) -> cuda_fake.Cuda:
     """Have `import tensorrt` and `from cuda.bindings import runtime` give the fakes, and nothing written down yet."""
-    cuda = cuda or fake.Cuda()
+    cuda = cuda or cuda_fake.Cuda()
     bindings: Any = ModuleType("cuda.bindings")
     bindings.runtime = cuda
     monkeypatch.setitem(sys.modules, "cuda", ModuleType("cuda"))
     monkeypatch.setitem(sys.modules, "cuda.bindings", bindings)
     monkeypatch.setitem(sys.modules, "tensorrt", fake)
     fake.calls.clear()
-    fake.sent.clear()
+    cuda_fake.sent.clear()
     return cuda
 
 

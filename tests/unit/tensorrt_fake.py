@@ -1,4 +1,4 @@
-"""TensorRT and CUDA's runtime in place of the real ones, as far as they are used: what they are told is written down.
+"""TensorRT in place of the real one, as far as it is used: what it is told is written down.
 
 An engine is JSON, and what it computes is the sum of all that was put into its inputs, in every element of each output.
 That the real package has these names and parameters is what test_tensorrt_api holds.
@@ -8,7 +8,6 @@ import ctypes
 import enum
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ __version__ = "10.16.1.11"
 
 TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT64": np.int64}
 calls: list[str] = []  # of Builder and IBuilderConfig
-sent: list[int] = []  # bytes of each copy between host and GPU
 
 DataType = enum.IntEnum("DataType", ["FLOAT", "HALF", "INT64"], start=0)
 BuilderFlag = enum.IntEnum("BuilderFlag", ["TF32", "INT8", "FP16"], start=0)
@@ -277,62 +275,6 @@ class Runtime:
             self._logger.log(ILogger.Severity.ERROR, "Version tag does not match")
             return None
         return ICudaEngine(json.loads(serialized_engine), self._logger)
-
-
-class Cuda:
-    """cuda.bindings.runtime with one GPU, whose memory is the host's."""
-
-    Status = enum.IntEnum("cudaError_t", {"cudaSuccess": 0, "cudaErrorMemoryAllocation": 2, "cudaErrorNoDevice": 100})
-    cudaMemcpyKind = enum.IntEnum("cudaMemcpyKind", {"cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2})
-
-    def __init__(self, gpus: int = 1, name: str = "NVIDIA A30", memory_bytes: int = 1 << 30) -> None:
-        self._gpus, self._name, self._free = gpus, name, memory_bytes
-        self._kept: dict[int, Any] = {}
-        self._waiting: list[tuple[int, int, int]] = []  # what is on the stream and not yet done
-
-    def cudaGetDeviceCount(self) -> tuple[Any, ...]:
-        return (self.Status.cudaSuccess, self._gpus) if self._gpus else (self.Status.cudaErrorNoDevice, None)
-
-    def cudaGetDeviceProperties(self, device: int) -> tuple[Any, ...]:
-        return self.Status.cudaSuccess, SimpleNamespace(name=self._name.encode(), major=8, minor=0)
-
-    def cudaGetErrorString(self, error: Any) -> tuple[Any, ...]:
-        said = {2: b"out of memory", 100: b"no CUDA-capable device is detected"}
-        return self.Status.cudaSuccess, said[int(error)]
-
-    def cudaMalloc(self, size: int) -> tuple[Any, ...]:
-        if size > self._free:
-            return self.Status.cudaErrorMemoryAllocation, None
-        self._free -= size
-        return self.Status.cudaSuccess, self._allocated(size)
-
-    def cudaMallocHost(self, size: int) -> tuple[Any, ...]:
-        return self.Status.cudaSuccess, self._allocated(size)
-
-    def cudaMemGetInfo(self) -> tuple[Any, ...]:
-        return self.Status.cudaSuccess, self._free, 1 << 30
-
-    def cudaStreamCreate(self) -> tuple[Any, ...]:
-        return self.Status.cudaSuccess, 77
-
-    def cudaMemcpyAsync(self, dst: int, src: int, count: int, kind: Any, stream: int) -> tuple[Any, ...]:
-        sent.append(count)
-        if kind == self.cudaMemcpyKind.cudaMemcpyHostToDevice:
-            ctypes.memmove(dst, src, count)
-        else:
-            self._waiting.append((dst, src, count))
-        return (self.Status.cudaSuccess,)
-
-    def cudaStreamSynchronize(self, stream: int) -> tuple[Any, ...]:
-        for dst, src, count in self._waiting:
-            ctypes.memmove(dst, src, count)
-        self._waiting.clear()
-        return (self.Status.cudaSuccess,)
-
-    def _allocated(self, size: int) -> int:
-        memory = ctypes.create_string_buffer(size)
-        self._kept[ctypes.addressof(memory)] = memory
-        return ctypes.addressof(memory)
 
 
 def captioning_model(folder: Path, operation: str = "Identity") -> Path:

@@ -16,6 +16,7 @@ from cotejo.backends import onnxruntime_provider as provider
 from cotejo.backends.onnxruntime_provider import CPU, CUDA, TENSORRT, ProviderMissing
 from cotejo.errors import CotejoError, DeviceMissing, failure_of
 from cotejo.files import write_json
+from cotejo.stacks import lock_files
 
 GPU = Accelerator("GPU-1", "GPU-1", "NVIDIA A30", 24576)
 
@@ -80,15 +81,17 @@ def test_settings_that_go_together_pass(settings):
 
 def test_what_runs_on_gpus_runs_under_the_stack_that_has_their_libraries():
     assert backend.stack(run(device="cpu")) is None
-    assert backend.stack(run()) == backend.stack(run(provider="tensorrt")) == "tensorrt"
-    assert Path("envs", f"{backend.stack(run())}.txt").is_file()
+    for name, package in {"cuda": "nvidia-cublas==13", "tensorrt": "tensorrt-cu13==10"}.items():
+        (lock,) = lock_files(backend.stack(run(provider=name)))
+        assert f"\n{package}." in lock.read_text() and "\nonnxruntime-gpu==" in lock.read_text()
+    assert backend.stack(run()) == backend.stack(run(provider="cuda"))
 
 
 @pytest.mark.parametrize(
     ("settings", "installed", "said"),
     [
         ({"device": "cpu"}, {}, ""),
-        ({}, {}, "provider: cuda: onnxruntime-gpu is not installed for env/bin/python. Run `make env-tensorrt`"),
+        ({}, {}, "provider: cuda: onnxruntime-gpu is not installed for env/bin/python. Run `make env-onnxruntime-gpu`"),
         ({}, {"onnxruntime-gpu": "1"}, ""),
         ({"provider": "tensorrt"}, {"onnxruntime-gpu": "1"}, "provider: tensorrt: tensorrt-cu13 is not installed for"),
         ({"provider": "tensorrt"}, {"onnxruntime-gpu": "1", "tensorrt-cu13": "10"}, ""),

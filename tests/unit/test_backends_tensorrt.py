@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import cuda_fake
 import numpy as np
 import pytest
 import tensorrt_fake as fake
@@ -35,7 +36,7 @@ def test_captioning_step_goes_through_the_gpus_memory_and_back(tmp_path):
     assert (logits.shape, logits.dtype) == ((1, 5, 50), np.float32)
     assert (logits == 48 + 10 + 5).all()
     # Pixels, ids and mask to the GPU, logits from it: what the run's sizes need, and no more.
-    assert fake.sent == [768, 40, 40, 1000]
+    assert cuda_fake.sent == [768, 40, 40, 1000]
 
 
 def test_answers_stay_as_they_are_when_the_next_come(tmp_path):
@@ -108,14 +109,14 @@ def test_damaged_plan_says_what_tensorrt_says(tmp_path):
 
 def test_without_a_gpu_the_device_is_missing(tmp_path, monkeypatch):
     folder = built(tmp_path)
-    install(monkeypatch, fake.Cuda(gpus=0))
+    install(monkeypatch, cuda_fake.Cuda(gpus=0))
     with pytest.raises(DeviceMissing, match="no CUDA device here"):
         Engine(folder)
 
 
 def test_too_little_memory_is_a_result(tmp_path, monkeypatch):
     folder = built(tmp_path)
-    install(monkeypatch, fake.Cuda(memory_bytes=1000))
+    install(monkeypatch, cuda_fake.Cuda(memory_bytes=1000))
     with pytest.raises(RuntimeError, match=r"CUDA out of memory \(cudaErrorMemoryAllocation\)") as caught:
         Engine(folder)
     assert is_out_of_memory(caught.value)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cuda_fake
 import numpy as np
 import pytest
 import tensorrt_fake as fake
@@ -85,7 +86,7 @@ def test_what_tensorrt_can_not_read_or_build_is_named(tmp_path, monkeypatch):
 
 
 def test_without_a_gpu_there_is_none_to_build_for(tmp_path, monkeypatch):
-    install(monkeypatch, fake.Cuda(gpus=0))
+    install(monkeypatch, cuda_fake.Cuda(gpus=0))
     with pytest.raises(DeviceMissing, match=r"no CUDA device here: .* no CUDA-capable device is detected"):
         built(tmp_path)
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,9 @@ from cotejo.gpu_check import all_checks, report
 from cotejo.gpu_check.check import checks_of, why_untried
 from cotejo.gpu_check.machine import count
 from cotejo.gpu_check.perform import FAIL, PASS, UNTRIED, Result, exit_status, perform
+from cotejo.study import load_study
 
+PAGE = ROOT / "docs" / "gpu.md"
 EXAMPLES = {each.name: each for each in checks_of(gpu_check_examples)}
 SEEN = {
     "python": "3.11.7 (/usr/bin/python3)",
@@ -148,3 +152,32 @@ def test_an_interpreter_with_torch_and_transformers_alone_can_run_the_commands()
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "config/models.yaml: not checked, for" in done.stderr
+
+
+def test_the_page_about_gpus_says_of_every_check_what_it_would_prove():
+    table = PAGE.read_text().partition("## What no GPU has proven yet")[2]
+    cells = re.findall(r"\| `([a-z0-9 -]+)` \|$", table, flags=re.MULTILINE)
+    assert {name for cell in cells for name in cell.split()} == {each.name for each in all_checks()}
+
+
+def test_the_runs_that_the_page_shows_are_runs(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    [shown] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    (tmp_path / "config" / "studies" / "shown.yaml").write_text(f"title: As the page shows\n{shown}figures: []\n")
+    runs = {run["name"]: run for run in load_study("shown", config=tmp_path / "config").runs}
+    assert {name: run["accelerators"] for name, run in runs.items()} == {
+        "one-gpu": 1, "halves": 2, "uneven": 2, "tensors": 2, "engine": 1, "together": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("study", ["ccad-llava-a30", "cml-t5-deepspeed", "cml-vllm-ray"])
+def test_what_is_measured_where_no_model_can_be_fetched_says_so_and_is_of_full_scale(study):
+    runs = load_study(study, "synthetic").runs
+    assert {(run["weights"], run["scale"]) for run in runs} == {("synthetic", "full")}
+    assert {run["dataset"] for run in runs} <= {
+        "vizwiz-like",
+        "synthetic-text-to-sql",
+        "sharegpt-like",
+        "singapore",
+        "prompts",
+    }

@@ -9,7 +9,8 @@ from cotejo import accelerators, affinity
 from cotejo.affinity import Watch
 from cotejo.artefact import Failure
 from cotejo.child import Ending, child_environment
-from cotejo.measure import _outcome, _Ran, _ran, judge
+from cotejo.errors import CotejoError
+from cotejo.measure import _outcome, _Ran, _ran, judge, measure
 from cotejo.repeat import Inputs
 
 OK = {"status": "ok", "reason": None, "message": None}
@@ -52,6 +53,14 @@ def test_what_went_wrong_has_its_reason(ended, said, watched, reason, words):
     failure = judge(ended, said, watched, 60)
     assert failure.reason == reason
     assert words in failure.message
+
+
+def test_a_run_whose_interpreter_is_missing_is_no_failure_to_write_down(tmp_path):
+    run = {"backend": "transformers-trainer", "split": "zero1"}
+    inputs = Inputs(run, 1, tmp_path, tmp_path, None, None, python=tmp_path / "python")
+    with pytest.raises(CotejoError, match=r"/python: there is no such interpreter. Run `make env-deepspeed`, or name"):
+        measure(inputs, tmp_path / "r1.json", tmp_path / "r1.log")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_environment_does_not_depend_on_the_shell():

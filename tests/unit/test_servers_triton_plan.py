@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cuda_fake
 import pytest
-import tensorrt_fake as fake
 from tensorrt_example import built, install
 from triton_example import MODEL, run
 
@@ -23,7 +23,7 @@ ENDPOINT = Endpoint({"http": 8000, "grpc": 8001, "metrics": 8002}, MODEL)
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    install(monkeypatch, fake.Cuda())
+    install(monkeypatch, cuda_fake.Cuda())
     (tmp_path / "prepared").mkdir()
     python = tmp_path / "env" / "bin" / "python"
     return Job(run(**ENGINE), built(tmp_path), tmp_path, tmp_path / "prepared", python, 4, tmp_path / "scratch")

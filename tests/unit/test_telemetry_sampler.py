@@ -7,6 +7,7 @@ import threading
 import pytest
 from telemetry_example import Machine
 
+from cotejo.accelerators import makers
 from cotejo.code import SCRIPTS
 from cotejo.telemetry import SOURCES
 from cotejo.telemetry.sampler import TICK_S, OwnCost, open_sources, run, sample
@@ -83,7 +84,8 @@ def test_a_source_that_costs_more_than_its_share_is_read_less_often():
 def test_the_shares_of_all_sources_stay_below_one_percent_of_one_core():
     for module in SOURCES:
         importlib.import_module(f"cotejo.telemetry.{module}")
-    classes = [kind for kind in descendants(Source) if kind.__module__.startswith("cotejo.telemetry.")]
+    own = ("cotejo.telemetry.", *(f"{module.__name__}_" for module in makers()))
+    classes = [kind for kind in descendants(Source) if kind.__module__.startswith(own)]
     shares = {kind.__name__: kind.share for kind in classes if hasattr(kind, "share")}
     assert set(shares) >= {"OwnCost", "Usage", "CpuTime", "Frequencies", "Rapl", "State", "Traffic"}
     assert sum(shares.values()) < 0.01

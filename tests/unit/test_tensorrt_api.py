@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cuda_fake
 import pytest
 import tensorrt_fake as fake
 from tensorrt_surface import CLASSES, ENUMS, members, surface
@@ -61,4 +62,4 @@ def test_installed_package_is_as_it_was_written_down() -> None:
 
 def test_cudas_runtime_has_what_is_used() -> None:
     runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-bindings is not installed here")
-    assert [name for name in dir(fake.Cuda) if name.startswith("cuda") and not hasattr(runtime, name)] == []
+    assert [name for name in dir(cuda_fake.Cuda) if name.startswith("cuda") and not hasattr(runtime, name)] == []

@@ -1,6 +1,10 @@
 """Studies that have servers: their jobs, their plan, and how wrong ones stop. Dry-runs only."""
 
 import pytest
+from study_example import copy_config
+
+from cotejo.errors import CotejoError
+from cotejo.study import load_study
 
 CHAT = "{name: chat, model: tinyllama-1.1b-chat, dataset: prompts, server: transformers-serve, backend: pytorch}"
 
@@ -33,14 +37,25 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_study_stops_with_one_message(project, kind):
-    runs, message = WRONG[kind]
+def test_a_wrong_study_stops_with_one_message(project):
+    runs, message = WRONG["option of another server"]
     (project.folder / "config/studies/wrong.yaml").write_text(study(runs))
     said = project.refusal("--config", "studies=[wrong]")
     assert said.startswith("error: config/studies/wrong.yaml")
     assert message in said
     assert not list(project.folder.glob("results/wrong*"))
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_the_message_names_file_key_value_and_remedy_in_one_line(tmp_path, kind):
+    runs, message = WRONG[kind]
+    config = copy_config(tmp_path)
+    (config / "studies" / "wrong.yaml").write_text(study(runs))
+    with pytest.raises(CotejoError) as caught:
+        load_study("wrong", config=config)
+    said = str(caught.value)
+    assert said.startswith(str(config / "studies" / "wrong.yaml")) and message in said
+    assert len(said.splitlines()) == 1
 
 
 # What the serving study needs from an empty checkout: four runs of two models, six repeats each, in Cotejo's own

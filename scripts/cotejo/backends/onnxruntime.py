@@ -23,9 +23,8 @@ SPLITS = ()
 OPTIONS = {"provider": None}
 USUAL = {"provider": {"cuda": "cuda"}}
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "tensorrt-cu13", "nvidia-cudnn-cu13", "numpy", "av")
-STACK = (
-    "tensorrt"  # which has CUDA's libraries of the version that onnxruntime-gpu needs, whatever PyTorch is built for
-)
+# They have CUDA's libraries of the version that onnxruntime-gpu needs, whatever Cotejo's own PyTorch is built for.
+STACKS = {"cuda": "onnxruntime-gpu", "tensorrt": "tensorrt"}
 
 # What a precision's graph computes in; that of int8 has 8 bits between its Q/DQ nodes, and single precision elsewhere.
 COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
@@ -49,17 +48,16 @@ def check(run: Mapping[str, Any]) -> None:
 
 
 def stack(run: Mapping[str, Any]) -> str | None:
-    return STACK if run["device"] == "cuda" else None
+    return STACKS.get(provider_of(run))
 
 
 def missing(run: Mapping[str, Any], there: "Surroundings") -> str:
     if run["device"] == "cpu" or not there.known:
         return ""
-    needed = {"cuda": "onnxruntime-gpu", "tensorrt": "tensorrt-cu13"}
     asked = provider_of(run)
-    for provider in dict.fromkeys(("cuda", asked)):
-        if not there.version(needed[provider]):
-            return f"provider: {asked}: {needed[provider]} is not installed for {there.python}. Run `make env-{STACK}`"
+    for package in ("onnxruntime-gpu", *(["tensorrt-cu13"] if asked == "tensorrt" else [])):
+        if not there.version(package):
+            return f"provider: {asked}: {package} is not installed for {there.python}. Run `make env-{STACKS[asked]}`"
     return ""
 
 
@@ -114,6 +112,7 @@ class Blip:
 
     def __init__(self, session: Any) -> None:
         self._session = session
+        self.image_shape: list[Any] = session.get_inputs()[0].shape  # [batch, 3, size, size]
 
     def infer(self, pixels: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         inputs = {"pixel_values": pixels, "input_ids": tokens, "attention_mask": np.ones_like(tokens)}

@@ -163,7 +163,7 @@ def unloadable(wanted: tuple[str, ...]) -> str:
         try:
             ctypes.CDLL(str(Path(onnxruntime.__file__).parent / "capi" / LIBRARIES[name]))
         except OSError as error:
-            return f"{name}: {error}. Run under the environment that `make env-tensorrt` makes"
+            return f"{name}: {error}. Run it under Cotejo's environment for it (envs/README.md)"
     return ""
 
 

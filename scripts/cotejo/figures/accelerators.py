@@ -70,7 +70,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     lines = [
         *said_of_gaps(found, _key_of),
         *told,
-        *_nodes(found),
+        *_nodes(found, options["by"]),
         note(found, options, "Mark", WITHOUT),
         *published_note(marks, found),
     ]

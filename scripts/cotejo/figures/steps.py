@@ -82,9 +82,8 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, r
     lines = [*_gaps(found), *_told(curves, options), note(found, _options(options), "")]
     figure, panels = panels_below_legend(style, title, "\n".join(lines), _handles(curves, looks, options), heights, 1)
     for (axes,), name in zip(panels, quantities, strict=True):
-        for curve in curves:
-            _line(axes, curve, name, looks, options)
-        axes.set_ylim(bottom=0)
+        reached = [_line(axes, curve, name, looks, options) for curve in curves]
+        axes.set_ylim(0, 1.08 * max(reached))
         axes.set_xlim(left=0)
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.xaxis.set_major_formatter("{x:,g}")
@@ -184,8 +183,8 @@ def _told(curves: Sequence[Curve], options: Mapping[str, Any]) -> list[str]:
     return [*lines, *([f"All repeats together: {words}."] if words else [])]
 
 
-def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[str, Any]) -> None:
-    """One quantity of one run."""
+def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[str, Any]) -> float:
+    """One quantity of one run, and how high it reaches."""
     colour, marker = looks[curve.entry.label]
     places, means = means_of(curve.by_quantity[name], _width(curve, options))
     axes.plot(
@@ -194,6 +193,7 @@ def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[
     )  # fmt: skip
     if len(means) > 1:
         axes.fill_between(places, means.min(axis=0), means.max(axis=0), color=colour, alpha=PALE, linewidth=0)
+    return float(means.max())
 
 
 def _handles(curves: Sequence[Curve], looks: Looks, options: Mapping[str, Any]) -> "list[Artist]":

@@ -57,7 +57,7 @@ class Check:
 
 
 def check(
-    name: str, needs: tuple[str, ...] = (), gpus: int = 1, rehearsed: bool = True, limit_s: float = 180
+    name: str, needs: tuple[str, ...] = (), gpus: int = 1, rehearsed: bool = True, limit_s: float = 300
 ) -> Callable[[Perform], Perform]:
     """Make a function a check. The first line of its docstring says what a pass proves."""
 

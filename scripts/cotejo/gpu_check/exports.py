@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from cotejo.gpu_check.check import CUDA, Box, Found, check
+from cotejo.backends import stack_of
+from cotejo.gpu_check import answers
+from cotejo.gpu_check.check import CUDA, Box, Found, Untried, check
 from cotejo.gpu_check.pytorch import BLIP
-from cotejo.gpu_check.runs import measured, placed, went_well
+from cotejo.gpu_check.runs import inputs_of, measured, placed, went_well
+from cotejo.gpu_check.stacks import made, parity_bound
 
 NEEDS = ("PIL", "onnx", "onnxruntime")  # for the export and its gate, which computes on the CPU
 COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
@@ -19,6 +22,10 @@ def captioned(box: Box, backend: str, precision: str, **more: Any) -> tuple[dict
         box,
         {"model": BLIP, "dataset": "check-pictures", "backend": backend, **computed, **times, **placed(box), **more},
     )
+    stack = stack_of(record["run"])
+    if record["reason"] == "provider-missing" and stack and not made(stack):
+        # This interpreter's own ONNX Runtime, which may have been installed for the CPU.
+        raise Untried(f"needs `make env-{stack}`: {record['message']}")
     return record, went_well(record)
 
 
@@ -27,8 +34,13 @@ def by_provider(box: Box, provider: str, precision: str) -> Found:
     record, level = captioned(box, "onnxruntime", precision, **({"provider": provider} if box.device == CUDA else {}))
     first = record["runtime"]["providers"][0]
     assert box.device != CUDA or first == PROVIDERS[provider], f"{first} computed"
+    inputs = inputs_of(box, record["run"])
+    apart = answers.apart(record["run"], inputs.export_folder, inputs.python, box.folder / "answers.json")
+    bound = parity_bound(precision)
+    assert apart <= bound, f"{first} is off from the CPU's answers by {apart:.2g}, beyond {bound:g}"
     rate = level["requests"] / level["duration_s"]
-    return {"provider": first, "error": record["export"]["parity"]["error"], "captions_per_s": rate}
+    error = record["export"]["parity"]["error"]
+    return {"provider": first, "error": error, "from_cpu": apart, "captions_per_s": rate}
 
 
 def by_engine(box: Box, precision: str) -> Found:

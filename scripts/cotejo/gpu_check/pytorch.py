@@ -137,13 +137,10 @@ def llama_fp32(box: Box) -> Found:
 @check("blip-fp32")
 def blip_fp32(box: Box) -> Found:
     """BLIP's logits on one GPU are the CPU's but for the order of sums."""
-    inputs = architecture("blip").parity_inputs(model(box, BLIP), 0)[0]
     asked = settings(BLIP, "check-pictures")
-    said = [
-        engine(box, asked | place).infer(inputs["pixel_values"], inputs["input_ids"])
-        for place in (placed(box), {"device": CPU})
-    ]
-    return near(*said)
+    engines = [engine(box, asked | place) for place in (placed(box), {"device": CPU})]
+    inputs = architecture("blip").parity_inputs(model(box, BLIP), 0)[0]
+    return near(*(each.infer(inputs["pixel_values"], inputs["input_ids"]) for each in engines))
 
 
 @check("yolo-fp32", needs=("ultralytics",))

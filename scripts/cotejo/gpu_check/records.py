@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from cotejo.gpu_check.check import Box, Found, check
-from cotejo.gpu_check.pytorch import LLAMA, settings
+from cotejo.gpu_check.check import CUDA, Box, Found, check
+from cotejo.gpu_check.pytorch import LLAMA, LLAVA, settings
 from cotejo.gpu_check.runs import measured, placed, went_well
 from cotejo.quiet import gpu_memory_kept
 
 TIMES = {"warmup_s": 1, "duration_s": 4, "new_tokens": 16}
+WAYS = ("rx", "tx")  # of PCIe
 
 
 @check("record")
@@ -45,3 +46,19 @@ def clocks_settle(box: Box) -> Found:
     told = level["clocks"]
     assert told["settled"], f"after {told['waited_s']:.0f} s of warm-up they had not"
     return dict(told)
+
+
+@check("record-split", needs=("PIL", "accelerate", "pynvml"), gpus=2)
+def record_split(box: Box) -> Found:
+    """A repeat of LLaVA divided over two GPUs has what lies on each of them, their memory and their traffic."""
+    asked = {"split": "device_map", "split_layers": "2,2", "passes": 1, "new_tokens": 8, "warmup_s": 1}
+    made = measured(box, settings(LLAVA, "check-pictures", **asked, **placed(box, gpus=2)))
+    level = went_well(made)
+    places = set(made["runtime"]["device_map"].values())
+    assert len(places) == 2, f"all of it lies in {places}"
+    held = {name: value for name, value in level["reported"].items() if name.startswith("gpu")}
+    assert box.device != CUDA or (len(held) == 2 and min(held.values()) > 0), f"GPUs held {held}"
+    used = [gpu for gpu in level["telemetry"]["gpus"] if gpu.get("used", True)]
+    traffic = {f"gpu{number}_{way}_mb_per_s": gpu[f"{way}_mb_per_s"] for number, gpu in enumerate(used) for way in WAYS}
+    assert box.device != CUDA or (len(used) == 2 and None not in traffic.values()), f"traffic of GPUs: {traffic}"
+    return {"inferences": level["requests"], **held, **traffic}

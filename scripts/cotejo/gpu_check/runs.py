@@ -25,7 +25,7 @@ from cotejo.repeat import Inputs
 from cotejo.study import CONFIG, load_study
 
 STUDY = "gpu-check"
-SCALE = {"weights": "synthetic", "scale": "small", "repeats": 1, "timeout_s": 150}
+SCALE = {"weights": "synthetic", "scale": "small", "repeats": 1, "timeout_s": 240}
 PAIRS, PICTURES = 40, 3
 
 

@@ -16,7 +16,7 @@ from cotejo.gpu_check.check import Untried
 from cotejo.stacks import STAMP
 
 # What makes any interpreter one of a stack.
-PACKAGES = {"deepspeed": "deepspeed", "tensorrt": "tensorrt", "vllm": "vllm"}
+PACKAGES = {"deepspeed": "deepspeed", "onnxruntime-gpu": "onnxruntime", "tensorrt": "tensorrt", "vllm": "vllm"}
 
 
 def made(stack: str) -> bool:

@@ -103,15 +103,26 @@ def _imported(path: Path, scripts: Path) -> Iterator[Path]:
 
 @cache
 def _names_imported(source: bytes, path: Path) -> Sequence[str]:
-    """The dotted names in Cotejo that import statements may mean by theirs: modules, or what is in them."""
+    """The dotted names in Cotejo that import statements may mean by theirs: modules, or what is in them.
+
+    None of those under `if TYPE_CHECKING`, which never run.
+    """
     names: list[str] = []
-    for node in ast.walk(_parse(source, path)):
+    tree = _parse(source, path)
+    unread = {part for node in ast.walk(tree) if _for_types(node) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if node in unread:
+            continue
         match node:
             case ast.Import():
                 names += [alias.name for alias in node.names]
             case ast.ImportFrom(module=str(module), level=0):
                 names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return [name for name in dict.fromkeys(names) if name.split(".")[0] == PACKAGE]
+
+
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _source(path: Path) -> bytes:

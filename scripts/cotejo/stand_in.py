@@ -11,8 +11,8 @@ from cotejo.accelerators import ACCELERATORS
 
 # What a reader must be told of where it is not as asked; weights, scale and times have marks of their own.
 AXES = (
-    "model", "dataset", "server", "client", "backend", "provider", "precision", "device", "accelerators", "nodes", "split",
-    "processes", "load",
+    "model", "dataset", "server", "client", "backend", "provider", "precision", "device", "accelerators", "nodes",
+    "split", "processes", "load",
 )  # fmt: skip
 
 _BETWEEN = "; "

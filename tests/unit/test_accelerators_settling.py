@@ -3,7 +3,11 @@ import random
 
 import pytest
 
+from cotejo import affinity
 from cotejo.accelerators.settling import MOST_S, STEADY_S, Settling
+from cotejo.schema import check, schema_of
+
+LEVEL_SCHEMA = schema_of("record")["properties"]["levels"]["items"]["properties"]
 
 
 def warm_up(clock_mhz, step_s=0.2, gpus=1):
@@ -13,6 +17,7 @@ def warm_up(clock_mhz, step_s=0.2, gpus=1):
     while not settling.over():
         now_s += step_s
         assert now_s < 2 * MOST_S
+    check(settling.facts(), LEVEL_SCHEMA["clocks"], affinity.SYSTEM)
     return settling.facts()
 
 

@@ -239,6 +239,39 @@ def test_the_record_says_what_each_provider_got():
     assert (said["nodes"], said["nodes_on_cpu"]) == ({TENSORRT: 40, CUDA: 3, CPU: 2}, {"Shape": 2})
 
 
+@pytest.mark.parametrize(
+    ("architecture", "inputs"),
+    [
+        ("blip", {"pixel_values": (1, 3, 32, 32), "input_ids": (1, 7), "attention_mask": (1, 7)}),
+        ("yolo", {"images": (1, 3, 32, 32)}),
+    ],
+)
+def test_the_first_inference_is_none_of_those_that_are_measured(architecture, inputs, artefact, monkeypatch):
+    """It has their shapes, is done once the engine is there, and the record says how long it took."""
+    seen = []
+
+    class Computing(Session):
+        def get_inputs(self):
+            size = "batch" if architecture == "blip" else 1
+            return [SimpleNamespace(name=name, shape=[size, *shape[1:]]) for name, shape in inputs.items()]
+
+        def get_session_options(self):
+            import onnxruntime
+
+            return onnxruntime.SessionOptions()
+
+        def run(self, names, given):
+            seen.append({name: values.shape for name, values in given.items()})
+            return [None] * (1 if architecture == "blip" else 2)
+
+    session = Computing([CUDA, CPU], ALL_ON_CUDA)
+    monkeypatch.setattr(provider, "session_on_gpu", lambda run, artefact, options: session)
+    engine = backend.load(run(architecture=architecture), artefact, artefact, 1)
+    assert seen == [inputs]
+    said = engine.properties()
+    assert said["first_inference_s"] >= 0 and said["nodes"] == {CUDA: 49, CPU: 3}
+
+
 def test_a_real_session_tells_what_its_provider_got(artefact):
     """What the count rests on is there in this version, and counts a graph's nodes before they are fused."""
     import onnxruntime

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cotejo.artefact import Failure
@@ -190,3 +191,35 @@ def test_damaged_model_is_not_exported(model: Path, tmp_path: Path) -> None:
         CotejoError, match=r"model\.safetensors: differs from what model\.json lists\. Delete the folder"
     ):
         make.make("openvino", model, "fp16", tmp_path / "export")
+
+
+def test_in_8_bits_only_what_is_meant_to_be_reads_rounded_values() -> None:
+    """A sum that shares its input with a product gets the float again; two activations' product is none of the tool's."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    from cotejo.exports.onnx_int8 import of_activations, unround
+
+    names = ("x", "y")
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 2]) for name in names]
+    weight, scale = (numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in (("w", 4), ("s", ())))
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "relu"),
+        helper.make_node("QuantizeLinear", ["a", "s"], ["q"], "quantize"),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["d"], "dequantize"),
+        helper.make_node("MatMul", ["d", "w"], ["p"], "weighted"),
+        helper.make_node("MatMul", ["p", "x"], ["r"], "of-activations"),
+        helper.make_node("Add", ["d", "r"], ["y"], "sum"),
+    ]
+    graph = helper.make_graph(nodes, "test", values[:1], values[1:], [weight, scale])
+    assert of_activations(graph) == ["of-activations"]
+    unround(graph)
+    assert {node.name: list(node.input) for node in graph.node} == {
+        "relu": ["x"], "quantize": ["a", "s"], "dequantize": ["q", "s"], "weighted": ["d", "w"],
+        "of-activations": ["p", "x"], "sum": ["a", "r"],
+    }  # fmt: skip
+
+
+def test_photographs_to_calibrate_with_are_here() -> None:
+    from cotejo.exports.onnx_int8 import PHOTOGRAPHS, photographs
+
+    assert len(photographs()) == len(PHOTOGRAPHS) and all(file.is_file() for file in photographs())

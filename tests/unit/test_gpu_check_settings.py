@@ -45,6 +45,7 @@ def test_what_is_measured_on_gpus_is_a_run_there(name, box, monkeypatch):
 
     monkeypatch.setattr(runs, "load_study", loaded)
     monkeypatch.setattr(servers, "require", lambda stack: None)
+    monkeypatch.setattr(servers, "found", lambda: {"triton": {}})
     monkeypatch.setattr(servers, "find_llama_server", lambda cuda: None)
     with pytest.raises(Planned):
         perform(name, box)

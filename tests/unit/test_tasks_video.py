@@ -1,5 +1,6 @@
 """The video task on a tiny film and a fake engine: the window, the levels, and threads that end."""
 
+import sys
 import threading
 import time
 from itertools import count, islice
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from film_example import FRAMES, predicted, write_film
+from nvml_example import FakeNvml
 
 from cotejo.tasks import video_segmentation
 from cotejo.tasks.video_frames import film_size
@@ -84,6 +86,18 @@ def test_the_window_opens_after_the_warm_up_and_counts_completions():
     assert level.samples[0]["sent_s"] == pytest.approx(-0.1)  # it was on its way when the window opened
     assert level.samples[3]["done_s"] == pytest.approx(2.0)
     assert (level.concurrency, level.ended_by, level.stopping) == (None, "duration", None)
+
+
+def test_on_gpus_the_window_opens_once_their_clocks_have_settled(monkeypatch):
+    now = [0.0]
+    rising = {"ClockInfo": lambda gpu, kind: 210 if now[0] < 3 else 1440}
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(1, **rising))
+    window = Window("inference", {**lasting(2.0, warmup_s=1.0), "device": "cuda"}, lambda: now[0])
+    while not window.level.samples:
+        now[0] += 0.25
+        assert window.count({"sent_s": now[0] - 0.1, "item": 0})
+    assert window.level.warmup_s == 6.0
+    assert window.level.summary()["clocks"] == {"settled": True, "waited_s": 5.0}
 
 
 def test_the_window_closes_once_the_time_between_two_frames_is_known():

@@ -6,7 +6,7 @@ from cotejo.backends import stack_of
 from cotejo.gpu_check import answers
 from cotejo.gpu_check.check import CUDA, Box, Found, Untried, check
 from cotejo.gpu_check.pytorch import BLIP
-from cotejo.gpu_check.runs import inputs_of, measured, placed, went_well
+from cotejo.gpu_check.runs import exported, inputs_of, measured, placed, went_well
 from cotejo.gpu_check.stacks import made, parity_bound
 
 NEEDS = ("PIL", "onnx", "onnxruntime")  # for the export and its gate, which computes on the CPU
@@ -34,8 +34,9 @@ def by_provider(box: Box, provider: str, precision: str) -> Found:
     record, level = captioned(box, "onnxruntime", precision, **({"provider": provider} if box.device == CUDA else {}))
     first = record["runtime"]["providers"][0]
     assert box.device != CUDA or first == PROVIDERS[provider], f"{first} computed"
-    inputs = inputs_of(box, record["run"])
-    apart = answers.apart(record["run"], inputs.export_folder, inputs.python, box.folder / "answers.json")
+    run = record["run"]
+    python = inputs_of(box, run).python
+    apart = answers.apart(run, exported(box, run), python, box.folder / "answers.json")
     bound = parity_bound(precision)
     assert apart <= bound, f"{first} is off from the CPU's answers by {apart:.2g}, beyond {bound:g}"
     rate = level["requests"] / level["duration_s"]

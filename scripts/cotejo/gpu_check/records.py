@@ -7,7 +7,7 @@ from cotejo.gpu_check.pytorch import LLAMA, LLAVA, settings
 from cotejo.gpu_check.runs import measured, placed, went_well
 from cotejo.quiet import gpu_memory_kept
 
-TIMES = {"warmup_s": 1, "duration_s": 4, "new_tokens": 16}
+TIMES = {"warmup_s": 0.5, "duration_s": 3, "new_tokens": 16}
 WAYS = ("rx", "tx")  # of PCIe
 
 

@@ -4,23 +4,34 @@ from typing import Any
 
 from cotejo.errors import CotejoError
 from cotejo.gpu_check.check import CUDA, Box, Found, Untried, check
-from cotejo.gpu_check.pytorch import LLAMA
+from cotejo.gpu_check.exports import NEEDS as EXPORTING
+from cotejo.gpu_check.pytorch import BLIP, LLAMA
 from cotejo.gpu_check.runs import config, inputs_of, placed, run_of
-from cotejo.gpu_check.stacks import environments, parity_bound, require
+from cotejo.gpu_check.stacks import environments, found, parity_bound, require
 from cotejo.llama_server import find_llama_server
 from cotejo.places import server_stack
 from cotejo.serving import serving
 
 CLIENT = ("uvloop", "httptools")  # what asks a server
 
-VLLM: dict[str, Any] = {"precision": "fp16", "compute_precision": "f16", "eager": True, "kv_cache_gib": 1}
+TEXT: dict[str, Any] = {"model": LLAMA, "dataset": "check-prompts", "new_tokens": 8}
+PICTURES = {"model": BLIP, "dataset": "check-pictures"}
+VLLM = {
+    **TEXT,
+    "server": "vllm",
+    "backend": "vllm",
+    "precision": "fp16",
+    "compute_precision": "f16",
+    "eager": True,
+    "kv_cache_gib": 1,
+}
 
 
 def launched(box: Box, **settings: Any) -> Found:
     """What a server said that it is; AssertionError where it can't be launched, or answers otherwise than PyTorch."""
     from cotejo.launch import launch, prepare
 
-    run = run_of(box, {"model": LLAMA, "dataset": "check-prompts", "new_tokens": 8, "concurrency": 1, **settings})
+    run = run_of(box, {"concurrency": 1, **settings})
     inputs = inputs_of(box, run)
     given = serving(box.folder / "prepared", server_stack(run, environments(config(box) / "config.yaml")))
     prepare(inputs, given)
@@ -41,14 +52,14 @@ def llama_cpp(box: Box) -> Found:
     except CotejoError as error:
         raise Untried(f"needs a llama-server: {error}") from error
     asked = {"precision": "fp16", "compute_precision": "f16", **placed(box)}
-    return launched(box, server="llama.cpp", backend="llama.cpp", **asked)
+    return launched(box, server="llama.cpp", backend="llama.cpp", **TEXT, **asked)
 
 
 @check("vllm", needs=CLIENT, rehearsed=False, limit_s=600)
 def vllm(box: Box) -> Found:
     """vLLM on one GPU answers as PyTorch does."""
     require("vllm")
-    return launched(box, server="vllm", backend="vllm", **VLLM, **placed(box))
+    return launched(box, **VLLM, **placed(box))
 
 
 @check("vllm-tensor-parallel", needs=CLIENT, gpus=2, rehearsed=False, limit_s=600)
@@ -56,10 +67,29 @@ def vllm_tensor_parallel(box: Box) -> Found:
     """vLLM divided over two GPUs answers as PyTorch does."""
     require("vllm")
     split = {"split": "tensor_parallel", **placed(box, 2)}
-    return launched(box, server="vllm", backend="vllm", **VLLM, **split)
+    return launched(box, **VLLM, **split)
 
 
 @check("transformers-serve", needs=(*CLIENT, "fastapi", "uvicorn"), limit_s=300)
 def transformers_serve(box: Box) -> Found:
     """transformers' own server answers on one GPU as PyTorch does in process."""
-    return launched(box, server="transformers-serve", backend="pytorch", **placed(box))
+    return launched(box, server="transformers-serve", backend="pytorch", **TEXT, **placed(box))
+
+
+@check("triton", needs=(*CLIENT, *EXPORTING), limit_s=600)
+def triton(box: Box) -> Found:
+    """Triton answers by ONNX Runtime on one GPU as PyTorch does."""
+    return _by_triton(box, **placed(box))
+
+
+@check("triton-instances", needs=(*CLIENT, *EXPORTING), gpus=2, rehearsed=False, limit_s=600)
+def triton_instances(box: Box) -> Found:
+    """Triton answers as PyTorch does with an instance on each of two GPUs."""
+    return _by_triton(box, split="instances", **placed(box, 2))
+
+
+def _by_triton(box: Box, **place: Any) -> Found:
+    require("triton")
+    if box.device == CUDA and "triton" not in found():
+        raise Untried("needs a Triton with GPUs: name one under `environments` in config/config.yaml")
+    return launched(box, server="triton", backend="onnxruntime", client="perf_analyzer", **PICTURES, **place)

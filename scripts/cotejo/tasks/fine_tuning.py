@@ -2,7 +2,8 @@
 
 A sample is a step: forward, backward, and the new weights. An engine's `train(pairs, steps, run, folder, finished)`
 takes the steps, each told which pairs are its, calls `finished(loss)` once the weights of a step are there, and gives
-what it knows of its process's memory, in MiB by metric. Texts are tokenised, padded and cut to length outside the clock.
+what it knows of its process's memory, in MiB by metric. Texts are tokenised, padded and cut to length outside the
+clock.
 
 Where several processes train one model (`cotejo.processes`), `batch_size` is each one's, and a sample is a step of all:
 they end it together, for none has its new weights before it has the gradients of all, so that the time of one's is that
@@ -175,11 +176,10 @@ def _sample(level: str, index: int, sent_s: float, done_s: float, pairs: Sequenc
 
 
 def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str, Any]) -> list[Metric]:
-    """The time of the training, its rates, percentiles of a step's time, the loss at either end, and the memory of each
-    process, by its rank: what PyTorch's tensors took at most of its GPU, what it held at most of its host's memory since
-    it was started, and, where its engine tells, how much of the model's state lies with it.
+    """The time of the training, its rates, percentiles of a step's time, the loss at either end, and memory.
 
-    Tokens are those of the texts, without padding; the loss is the cross-entropy of a target token.
+    Memory is each process's, by its rank: what PyTorch's tensors took at most of its GPU, what it held at most of its
+    host's memory since it was started, and, where its engine tells, how much of the model's state lies with it. Tokens are those of the texts, without padding; the loss is the cross-entropy of a target token.
     """
     from cotejo.tasks.latency import latency_metrics
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from cotejo.accelerators import settling
 from cotejo.samples import Clock, Level, Sample
 from cotejo.stopping import Stopping
 from cotejo.tasks.video_frames import Encoder, Preparer, blank_input, endless_frames
@@ -71,6 +72,8 @@ class Frame:
 class Window:
     """The part of a steady stream that counts: from the first completion after the warm-up, until the level is over.
 
+    The warm-up lasts as long as the run says, and on GPUs until their clocks have settled (cotejo.accelerators).
+
     Frames on their way when it opens count once they are done, in place of those on their way when it closes, so that
     neither filling nor emptying the stages is measured. Their `sent_s` lies a little before the level's start.
 
@@ -83,7 +86,7 @@ class Window:
     def __init__(self, level: str, run: Mapping[str, Any], clock: Clock) -> None:
         self.level = Level(level)
         self._warmup_s, self._stopping, self._clock = run["warmup_s"], Stopping.of(run), clock
-        self._begun_s = clock()
+        self._begun_s, self._clocks = clock(), settling(run, clock)
         self._open = False
 
     def count(self, sample: Sample) -> bool:
@@ -92,7 +95,9 @@ class Window:
         if not self._open:
             level.warmup_requests += 1
             level.start_monotonic_s, level.warmup_s = now_s, now_s - self._begun_s
-            self._open = level.warmup_s >= self._warmup_s
+            self._open = level.warmup_s >= self._warmup_s and (self._clocks is None or self._clocks.over())
+            if self._open and self._clocks:
+                level.clocks = self._clocks.facts()
             return True
         done_before_s, level.duration_s = level.duration_s, now_s - level.start_monotonic_s
         self._stopping.add(level.duration_s - done_before_s)

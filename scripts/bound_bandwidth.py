@@ -19,8 +19,10 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("config/models.yaml"), help="the catalogue (%(default)s)")
     arguments = parser.parse_args()
     report = read_json(arguments.check)
-    print("| record | weights read per token | tokens/s | read | copied at most | share |")
-    print("|---|--:|--:|--:|--:|--:|")
+    rows = [
+        "| record | weights read per token | tokens/s | read | copied at most | share |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     for path in arguments.records:
         record = read(path)
         settings = record["run"]
@@ -28,10 +30,11 @@ def main() -> None:
         shapes = architecture(entry["architecture"]).tensors(config_at(entry, settings["scale"]))
         with samples_path(path).open(newline="", encoding="utf-8") as stream:
             found = bound(record, [*csv.DictReader(stream)], shapes, report)
-        print(
+        rows.append(
             f"| {settings['id']} r{record['repeat']} | {found.weights_bytes / 1e9:.2f} GB | {found.tokens_per_s:.1f} | "
             f"{found.read_gb_per_s:.0f} GB/s | {found.copy_gb_per_s:.0f} GB/s | {found.share:.1%} |"
         )
+    print("\n".join(rows))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ Row = Mapping[str, Any]
 # What a row says of its run, under the names that the summary has for it.
 SETTINGS = (
     "run", "digest", "name", "model", "architecture", "task", "weights", "scale", "dataset", "backend", "precision",
-    "compute_precision", "device", "cores", "server", "client", "accelerators", "nodes", "split", "processes",
-    "instead_of", "origin", "system", "environment", "level", "load", "inputs",
+    "compute_precision", "device", "cores", "server", "client", "provider", "accelerators", "nodes", "split",
+    "processes", "instead_of", "origin", "system", "environment", "level", "load", "inputs",
 )  # fmt: skip
 RATE = ("concurrency", "rate_rps", "metric", "unit", "better", "median", "low", "high", "values", "repeats")
 PRICE = (

@@ -58,6 +58,7 @@ _LOADS = {
 }  # fmt: skip
 # What documents measured with, that is no client of ours.
 _CLIENTS = {"in-process": "in\u00a0process", "document": "the\u00a0document's own client", "trainer": ""}
+_PROVIDERS = {"cuda": "CUDA", "tensorrt": "TensorRT"}
 _SPLITS = {"zero1": "ZeRO-1", "zero3-offload": "ZeRO-3 offload"}
 _LEVEL = re.compile(r"(concurrency|rate)-([0-9.]+)")
 
@@ -123,6 +124,8 @@ def value_label(column: str, value: str) -> str:
         return "" if value in ("", "1") else f"{value}\u00a0nodes"
     if column == "processes":
         return f"{value}\u00a0process{'es' if value != '1' else ''}" if value else ""
+    if column == "provider":
+        return f"by\u00a0{_PROVIDERS[value]}" if value else ""
     if column == "split":
         return _SPLITS.get(value, value.replace("_", " "))
     if column == "inputs":

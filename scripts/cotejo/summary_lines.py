@@ -7,7 +7,9 @@ from cotejo.stand_in import why_not
 from cotejo.verdict import NOT_MEASURED
 
 # Not every run has them: blank in process, on the CPU, or where nothing stands in for anything.
-OF_SOME = ("server", "client", "accelerators", "nodes", "split", "processes", "instead_of", "needs", "measured_as")
+OF_SOME = (
+    "server", "client", "provider", "accelerators", "nodes", "split", "processes", "instead_of", "needs", "measured_as",
+)  # fmt: skip
 # What a row says of its run, as the sheet has it.
 SETTINGS = (
     "study", "run", "digest", "name", "model", "architecture", "task", "weights", "scale", "dataset", "backend",

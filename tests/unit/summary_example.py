@@ -17,7 +17,7 @@ BLANK: dict[str, Any] = {
     "model": "tinyllama-1.1b-chat",
     "architecture": "llama", "task": "text-generation", "weights": "synthetic", "scale": "small", "dataset": "prompts",
     "backend": "openvino", "precision": "int8", "compute_precision": "f32", "device": "cpu", "cores": "all",
-    "server": "", "client": "", "accelerators": "", "nodes": "", "split": "", "processes": "", "instead_of": "",
+    "server": "", "client": "", "provider": "", "accelerators": "", "nodes": "", "split": "", "processes": "", "instead_of": "",
     "needs": "", "measured_as": "",
     "origin": "", "system": "local", "cpus": 2.0, "level": "",
     "load": "", "concurrency": NAN, "rate_rps": NAN, "inputs": "", "source": "",

@@ -111,7 +111,9 @@ def test_modules_of_a_run_are_what_its_worker_can_reach(tmp_path):
 def test_what_is_imported_for_types_alone_never_runs(tmp_path):
     scripts = package(tmp_path)
     before = run_modules({"backend": "a-b"}, scripts=scripts)
-    typed = "from typing import TYPE_CHECKING\nfrom cotejo.errors import E\nif TYPE_CHECKING:\n    import cotejo.unused\n"
+    typed = (
+        "from typing import TYPE_CHECKING\nfrom cotejo.errors import E\nif TYPE_CHECKING:\n    import cotejo.unused\n"
+    )
     (scripts / "cotejo" / "backends" / "a_b.py").write_text(typed)
     assert run_modules({"backend": "a-b"}, scripts=scripts) == before
     (scripts / "cotejo" / "backends" / "a_b.py").write_text(typed.replace("TYPE_CHECKING:", "True:"))

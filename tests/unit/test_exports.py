@@ -194,7 +194,7 @@ def test_damaged_model_is_not_exported(model: Path, tmp_path: Path) -> None:
 
 
 def test_in_8_bits_only_what_is_meant_to_be_reads_rounded_values() -> None:
-    """A sum that shares its input with a product gets the float again; two activations' product is none of the tool's."""
+    """A sum that shares its input with a product gets the float again; a product of activations is left to itself."""
     from onnx import TensorProto, helper, numpy_helper
 
     from cotejo.exports.onnx_int8 import of_activations, unround

@@ -39,6 +39,7 @@ def test_cores_label(cores: str, label: str) -> None:
 
 
 def test_processes_label() -> None:
+    assert [value_label("provider", value) for value in ("", "tensorrt")] == ["", "by\u00a0TensorRT"]
     assert value_label("processes", "2") == "2\u00a0processes"
     assert value_label("processes", "1") == "1\u00a0process"
     assert value_label("processes", "") == ""

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from create_environment import ENVS, pinned
 
 from cotejo import cpu_adam
 from cotejo.backends import stack_of, transformers_trainer, zero
@@ -51,6 +52,11 @@ def test_what_deepspeed_is_told_is_whole():
     """Every value as it counts: none is left to be filled in, so that the record has it."""
     for split in zero.STAGES:
         assert "auto" not in json.dumps(zero.config(RUN | {"split": split}, 2, 512))
+
+
+@pytest.mark.parametrize("name", ["torch", "transformers", "accelerate", "tokenizers", "numpy", "safetensors"])
+def test_what_trains_with_zero_and_without_is_the_same(name):
+    assert pinned(ENVS / "deepspeed.txt")[name] == pinned(ENVS / "main.txt")[name]
 
 
 def test_only_what_zero_divides_needs_its_stack():

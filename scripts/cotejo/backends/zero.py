@@ -3,7 +3,8 @@
 - `zero1`: each process keeps the optimizer's state of its part of the weights alone. The optimizer is PyTorch's AdamW,
   as without ZeRO.
 - `zero3-offload`: weights and gradients too, all but the small ones; weights and the optimizer's state lie in the
-  host's memory, where DeepSpeedCPUAdam makes the new weights.
+  host's memory, where DeepSpeedCPUAdam makes the new weights. Each process reads the whole model first, as without
+  ZeRO, so that the host's memory must hold it once for each at the start.
 
 With `compute_precision: bf16` DeepSpeed holds weights and gradients in bf16, and in fp32 the copies that the optimizer
 updates; without ZeRO, autocast computes in bf16 what lies in fp32. `f16` likewise.

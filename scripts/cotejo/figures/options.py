@@ -4,8 +4,8 @@ from typing import Any
 
 _VALUES = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "minItems": 1}]}
 _COLUMNS = (
-    "name", "model", "architecture", "task", "dataset", "backend", "server", "client", "precision", "device",
-    "accelerators", "nodes", "split", "processes", "cores", "origin", "system", "load", "inputs", "level",
+    "name", "model", "architecture", "task", "dataset", "backend", "provider", "server", "client", "precision",
+    "device", "accelerators", "nodes", "split", "processes", "cores", "origin", "system", "load", "inputs", "level",
 )  # fmt: skip
 
 COMMON: dict[str, Any] = {

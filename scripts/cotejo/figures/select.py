@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
-    "origin", "system", "model", "dataset", "weights", "scale", "backend", "server", "client", "precision",
-    "compute_precision", "device", "accelerators", "nodes", "split", "processes", "cores", "load", "inputs", "level",
+    "origin", "system", "model", "dataset", "weights", "scale", "backend", "provider", "server", "client",
+    "precision", "compute_precision", "device", "accelerators", "nodes", "split", "processes", "cores", "load", "inputs", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")
 
 # What a figure names once under it, where all its rows have the same.
 COMMON = (
-    "model", "dataset", "backend", "server", "client", "precision", "system", "origin", "device", "accelerators",
+    "model", "dataset", "backend", "provider", "server", "client", "precision", "system", "origin", "device",
+    "accelerators",
     "nodes", "split", "processes", "cores", "load", "level",
 )  # fmt: skip
 # What only a load level that was measured has.

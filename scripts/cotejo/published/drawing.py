@@ -64,9 +64,10 @@ def _drawings(study: Study, paper: Paper, config: Path) -> Iterator[Drawing]:
 
 
 def shown(entries: Iterable[Mapping[str, Any]], paper: Paper) -> Iterator[Mapping[str, Any]]:
-    """The figures that have something published to show: their kind draws that, and there is some."""
-    printed = any(row["run"] and row["value"] for group in paper.groups for row in group.rows)
+    """The figures that have something published to show: their kind draws that, and there is some, of their metric."""
+    printed = {row["ours"] for group in paper.groups for row in group.rows if row["run"] and row["value"]}
     for entry in entries:
         beside = getattr(figure(entry["kind"]), "INPUTS", ())
-        if ("published" in beside and printed) or ("logs" in beside and entry.get("logs")) or on_paper(entry):
+        told = {entry["metric"]} & printed if "metric" in entry else printed
+        if ("published" in beside and told) or ("logs" in beside and entry.get("logs")) or on_paper(entry):
             yield entry

@@ -120,8 +120,8 @@ def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -
     by_metric = {row["metric"]: row for row in members}
     shown = next((row for row in members if not math.isnan(row["median"])), members[0])
     settings = (
-        "model", "dataset", "backend", "server", "client", "precision", "accelerators", "nodes", "split", "processes",
-        "cores",
+        "model", "dataset", "backend", "provider", "server", "client", "precision", "accelerators", "nodes", "split",
+        "processes", "cores",
     )  # fmt: skip
     return {
         "run": shown["run"],

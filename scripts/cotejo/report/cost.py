@@ -11,8 +11,8 @@ from cotejo.cost_words import hour_of_work, roughly, said_of_prices, share, shar
 from cotejo.labels import level_label, metric_label, number, value_label
 
 SETTINGS = (
-    "model", "dataset", "backend", "server", "client", "precision", "cores", "accelerators", "nodes", "split",
-    "processes",
+    "model", "dataset", "backend", "provider", "server", "client", "precision", "cores", "accelerators", "nodes",
+    "split", "processes",
 )  # fmt: skip
 
 

@@ -179,7 +179,8 @@ def metrics(samples: "pd.DataFrame", level: Mapping[str, Any], run: Mapping[str,
     """The time of the training, its rates, percentiles of a step's time, the loss at either end, and memory.
 
     Memory is each process's, by its rank: what PyTorch's tensors took at most of its GPU, what it held at most of its
-    host's memory since it was started, and, where its engine tells, how much of the model's state lies with it. Tokens are those of the texts, without padding; the loss is the cross-entropy of a target token.
+    host's memory since it was started, and, where its engine tells, how much of the model's state lies with it. Tokens
+    are those of the texts, without padding; the loss is the cross-entropy of a target token.
     """
     from cotejo.tasks.latency import latency_metrics
 

@@ -9,6 +9,7 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/measuring.smk"
 include: "rules/slurm.smk"
 include: "rules/drawing.smk"
 include: "rules/datasets.smk"

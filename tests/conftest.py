@@ -50,7 +50,7 @@ class Project:
         with tempfile.TemporaryDirectory() as folder:
             output, errors = (Path(folder) / name for name in ("output", "errors"))
             asked = {"arguments": ["--cores", "2", *arguments], "cwd": str(self.folder), "environment": environment,
-                     "output": str(output), "errors": str(errors), "timeout_s": 120}  # fmt: skip
+                     "output": str(output), "errors": str(errors), "timeout_s": 300}  # fmt: skip
             status = forked(asked)
             said = [path.read_text() for path in (output, errors)]
         return subprocess.CompletedProcess(asked["arguments"], status, *said)

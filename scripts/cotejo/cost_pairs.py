@@ -10,8 +10,8 @@ from cotejo.cost_rows import PUBLISHED, Row, assumed_of, owned_of, price_of
 
 # What the same work has alike. A published row doesn't say all of it: what it leaves open agrees with anything.
 SAME = (
-    "name", "task", "model", "backend", "provider", "precision", "compute_precision", "weights", "scale", "dataset", "cores",
-    "accelerators", "nodes", "split", "processes", "level", "load", "inputs", "concurrency", "rate_rps",
+    "name", "task", "model", "backend", "provider", "precision", "compute_precision", "weights", "scale", "dataset",
+    "cores", "accelerators", "nodes", "split", "processes", "level", "load", "inputs", "concurrency", "rate_rps",
 )  # fmt: skip
 
 

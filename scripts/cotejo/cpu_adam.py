@@ -76,8 +76,8 @@ def compile_for(python: Path) -> Path:
                 command, source = compilation(compiler, asked, temporary)
                 _run(command, source)
                 _run([str(python), "-c", PROVE, str(temporary)])
-            how = {"compiler": _run([compiler, "--version"]).splitlines()[0], "flags": asked["flags"]}
-            write_json(target.with_suffix(".json"), how | {"compile_s": time.monotonic() - begun_s})
+                how = {"compiler": _run([compiler, "--version"]).splitlines()[0], "flags": asked["flags"]}
+                write_json(target.with_suffix(".json"), how | {"compile_s": time.monotonic() - begun_s})
     return target
 
 

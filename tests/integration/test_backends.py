@@ -28,7 +28,8 @@ MODELS = {
     "blip": "blip-image-captioning-base",
     "llava": "llava-1.5-7b",
 }
-INFERRING = [name for name in BACKENDS if name != "transformers-trainer"]  # which test_fine_tuning.py measures
+ON_CPUS = [name for name in BACKENDS if "cpu" in backend(name).DEVICES]
+INFERRING = [name for name in ON_CPUS if name != "transformers-trainer"]  # which test_fine_tuning.py measures
 PAIRS = [(name, architecture) for name in INFERRING for architecture in backend(name).ARCHITECTURES]
 LIGHT = [(name, architecture) for name, architecture in PAIRS if name in ("openvino-genai", "onnxruntime")]
 LIGHT.append(("openvino", "yolo"))

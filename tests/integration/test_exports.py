@@ -17,7 +17,7 @@ from exporting import CATALOGUE, inline, make, no_llama_server
 
 from cotejo import parity
 from cotejo.command import ROOT
-from cotejo.exports import EXPORTERS, exporter
+from cotejo.exports import EXPORTERS, exporter, of_machine
 from cotejo.exports.weights import STORED_AS
 from cotejo.files import read_json, sha256_of, write_json
 from cotejo.models.synthetic import write_model
@@ -41,6 +41,7 @@ EVERY_EXPORT = [
         marks=[NEEDS_LLAMA_SERVER] * (form == "gguf"),
     )
     for form in EXPORTERS
+    if not of_machine(form)  # which are built on a GPU alone
     for architecture, precisions in exporter(form).PRECISIONS.items()
     for precision in precisions
 ]

@@ -42,7 +42,7 @@ def trained(model_folder, tmp_path_factory) -> dict[str, tuple[dict[str, Any], l
         process = start(runs[name], model, dataset, folder)
         while process.poll() is None:
             addresses |= listened_on(process.pid)
-            time.sleep(0.2)
+            time.sleep(0.5)
         assert process.returncode == 0, process.communicate()[0]
         assert addresses == {"127.0.0.1"}
         file = record_of(runs[name], folder)

@@ -1,7 +1,6 @@
 """ONNX Runtime's providers: the one that is asked for, or the reason why not; what they compute needs a GPU."""
 
 import os
-import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -169,8 +168,6 @@ def opening(artefact, one_gpu, monkeypatch):
 
         monkeypatch.setattr(onnxruntime, "InferenceSession", give)
         monkeypatch.setattr(provider, "_tensorrt_version", lambda: "101601")
-        monkeypatch.setitem(sys.modules, "tensorrt", None)
-        monkeypatch.setattr(provider, "find_spec", lambda name: None)
         found = provider.session_on_gpu(run(**settings), artefact, onnxruntime.SessionOptions())
         assert found is session
         return asked

@@ -34,7 +34,8 @@ def test_every_rule_is_local_or_says_what_it_asks_for():
     assert len(texts) > 20
     assert local <= texts.keys()
     for name, text in texts.items():
-        asks = re.findall(r"^    resources:\n        \*\*(MEASURING|PREPARING|BUILDING|CHECKING),$", text, flags=re.MULTILINE)
+        kinds = "MEASURING|PREPARING|BUILDING|CHECKING"
+        asks = re.findall(rf"^    resources:\n        \*\*({kinds}),$", text, flags=re.MULTILINE)
         assert (name in local) == (not asks), name
         assert ("MEASURING" in asks) == ("{run}" in text and name not in local), name
 

@@ -4,8 +4,8 @@ import os
 
 STUDY = """\
 title: Trainings
-defaults: {model: t5-small, dataset: synthetic-text-to-sql, weights: synthetic, scale: small, backend: transformers-trainer,
-  processes: 2, cores: 2, repeats: 2, max_steps: 4}
+defaults: {model: t5-small, dataset: synthetic-text-to-sql, weights: synthetic, scale: small, processes: 2, cores: 2,
+  backend: transformers-trainer, repeats: 2, max_steps: 4}
 runs:
   - {name: plain, split: data_parallel}
   - {name: zero, split: [zero1, zero3-offload]}

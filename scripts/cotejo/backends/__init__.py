@@ -7,8 +7,8 @@ A backend's module gives
 - `DEVICES` that it computes on, and `SPLITS`, how it divides a model over several of them; `CPU_SPLITS`, where it
   divides one, or its work, on a CPU too;
 - `OPTIONS`, where it has some: {option of a run: default}; one whose value is None is left out of a run;
-- `USUAL`, where it has options that came after runs without them: {option: {device: what that does by itself}}; they are
-  left out of a run where they say just that;
+- `USUAL`, where it has options that came after runs without them: {option: {device: what that does by itself}}; they
+  are left out of a run where they say just that;
 - `processes(run)`, only where a run may have several: how many on each node, which torchrun starts; and `NODES = True`
   where these may be several;
 - `stack(run)`, only where some run needs packages that Cotejo's own environment hasn't: the stack, envs/<stack>.txt,

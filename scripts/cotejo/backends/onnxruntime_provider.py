@@ -62,8 +62,6 @@ def session_on_gpu(run: Mapping[str, Any], artefact: Path, settings: Any) -> Any
         # not TensorRT's, which has none.
         os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     onnxruntime.preload_dlls()
-    if TENSORRT in wanted and find_spec("tensorrt"):
-        import_module("tensorrt")  # which loads its libraries; without it, they are those that the loader finds
     settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     options = {CUDA: cuda_options(run)}
     if TENSORRT in wanted:
@@ -141,12 +139,14 @@ def engines(run: Mapping[str, Any], artefact: Path, gpu: str, tensorrt: str) -> 
 
 
 def _tensorrt_version() -> str:
-    """TensorRT's version as its library numbers it, such as 101601; ProviderMissing where there is none."""
+    """TensorRT's version as its library numbers it, such as 101601, once that is loaded; ProviderMissing without it."""
     try:
+        if find_spec("tensorrt"):
+            import_module("tensorrt")  # which loads its libraries; without it, they are those that the loader finds
         return str(ctypes.CDLL(NVINFER).getInferLibVersion())
-    except OSError as error:
+    except (ImportError, OSError) as error:
         raise ProviderMissing(
-            f"provider: tensorrt: {error}. Run under the environment `make env-tensorrt` makes"
+            f"provider: tensorrt: {error}. Run under the environment that `make env-tensorrt` makes"
         ) from error
 
 

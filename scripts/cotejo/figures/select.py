@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # Rows that differ in one of these are never drawn as if they were alike: the label gets every one that varies, …
 SETTINGS = (
     "origin", "system", "model", "dataset", "weights", "scale", "backend", "provider", "server", "client",
-    "precision", "compute_precision", "device", "accelerators", "nodes", "split", "processes", "cores", "load", "inputs", "level",
+    "precision", "compute_precision", "device", "accelerators", "nodes", "split", "processes", "cores", "load",
+    "inputs", "level",
 )  # fmt: skip
 # … and, where two labels are still equal, what is needed of these.
 LAST_RESORT = ("name", "environment", "run")

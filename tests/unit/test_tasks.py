@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cotejo.accelerators import ACCELERATORS
 from cotejo.backends import BACKENDS, backend
 from cotejo.command import ROOT
 from cotejo.errors import CotejoError
@@ -38,7 +39,8 @@ def test_a_backend_runs_what_some_task_measures(name):
     measurable = {architecture for each in TASKS for architecture in task(each).ARCHITECTURES}
     assert set(module.ARCHITECTURES) == set(module.FORMATS) <= measurable
     assert module.PRECISIONS
-    assert module.DEVICES[0] == "cpu"
+    assert module.DEVICES
+    assert set(module.DEVICES) <= {"cpu", *ACCELERATORS}
     assert not module.SPLITS or "cuda" in module.DEVICES
     assert module.DISTRIBUTIONS
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TITLE = "Loss, and the time of a step, by step"
 # By quantity: its name, with the unit.
 NAMES = {"loss": "Loss (nats)", "step_ms": "Time of a step (ms)"}
+FROM_ZERO = ("step_ms",)  # a loss is read by how it falls, and comes nowhere near nought
 OPTIONS: dict[str, Any] = {
     "quantities": {
         "description": "What of each step is drawn, a panel for each.",
@@ -71,6 +72,8 @@ class Curve:
 
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, records: Path | None) -> "Figure":
     """A panel for each quantity, a line for each run: the median of its repeats, and from the least to the most."""
+    from matplotlib.ticker import MaxNLocator
+
     title = options.get("title", TITLE)
     found, curves = _shown(summary, options, records)
     if not curves:
@@ -82,10 +85,13 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, r
     lines = [*_gaps(found), *_told(curves, options), note(found, _options(options), "")]
     figure, panels = panels_below_legend(style, title, "\n".join(lines), _handles(curves, looks, options), heights, 1)
     for (axes,), name in zip(panels, quantities, strict=True):
-        reached = [_line(axes, curve, name, looks, options) for curve in curves]
-        axes.set_ylim(0, 1.08 * max(reached))
+        for curve in curves:
+            _line(axes, curve, name, looks, options)
+        if name in FROM_ZERO:
+            axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.yaxis.set_major_formatter("{x:,g}")
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.xaxis.set_major_formatter("{x:,g}")
         axes.grid()
         axes.set_ylabel("\n".join(wrapped(f"{NAMES[name]}, lower is better", plot_in, style.text_pt)))
@@ -183,8 +189,8 @@ def _told(curves: Sequence[Curve], options: Mapping[str, Any]) -> list[str]:
     return [*lines, *([f"All repeats together: {words}."] if words else [])]
 
 
-def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[str, Any]) -> float:
-    """One quantity of one run, and how high it reaches."""
+def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[str, Any]) -> None:
+    """One quantity of one run."""
     colour, marker = looks[curve.entry.label]
     places, means = means_of(curve.by_quantity[name], _width(curve, options))
     axes.plot(
@@ -193,7 +199,6 @@ def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[
     )  # fmt: skip
     if len(means) > 1:
         axes.fill_between(places, means.min(axis=0), means.max(axis=0), color=colour, alpha=PALE, linewidth=0)
-    return float(means.max())
 
 
 def _handles(curves: Sequence[Curve], looks: Looks, options: Mapping[str, Any]) -> "list[Artist]":

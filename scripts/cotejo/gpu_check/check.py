@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -83,14 +82,3 @@ def why_untried(check: Check, device: str, gpus: int) -> str | None:
         return f"needs {check.gpus} GPUs, and here {'is one' if gpus == 1 else f'are {gpus}'}"
     missing = [DISTRIBUTIONS.get(name, name) for name in check.needs if find_spec(name) is None]
     return f"needs {', '.join(missing)}" if missing else None
-
-
-def installed(names: tuple[str, ...]) -> dict[str, str]:
-    """The versions of those of these packages that are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -14,7 +14,8 @@ from cotejo.command import run
 from cotejo.environment import facts, git_revision
 from cotejo.errors import CotejoError
 from cotejo.files import write_json
-from cotejo.gpu_check.check import CUDA, installed
+from cotejo.gpu_check.check import CUDA
+from cotejo.worker import versions
 
 PACKAGES = (
     "torch", "transformers", "accelerate", "tokenizers", "safetensors", "numpy", "pillow", "deepspeed", "onnx",
@@ -27,7 +28,7 @@ def look() -> dict[str, Any]:
     seen = facts()
     return {
         "python": f"{platform.python_version()} ({sys.executable})",
-        "versions": installed(PACKAGES),
+        "versions": versions(PACKAGES),
         "machine": seen["machine"],
         "gpus": seen["gpus"],
         "torch": by_torch(),

@@ -22,7 +22,7 @@ from cotejo.command import ROOT, run
 from cotejo.errors import CotejoError
 from cotejo.files import digest, read_json, replacing, sha256_of, write_json
 from cotejo.repairs import fit, repair, repair_files
-from cotejo.stacks import STAMP
+from cotejo.stacks import STAMP, pinned
 from cotejo.torch_build import WHEEL, TorchBuild, choose, find_links, wheel_of
 from cotejo.uv import base_python, find_uv, uv_environment
 
@@ -89,11 +89,6 @@ def overrides(lock: Path, cuda: bool) -> list[Path]:
     """The files that say what is left out of an environment, though something in it asks for it."""
     own = ENVS / f"overrides-{lock.stem}.txt"
     return [OVERRIDES, *([] if cuda else [CPU_OVERRIDES]), *([own] if own.is_file() else [])]
-
-
-def pinned(lock: Path) -> dict[str, str]:
-    """The version of each package of a lock file."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 def identity(lock: Path, prefix: Path) -> str:

@@ -21,6 +21,7 @@ from cotejo.command import ROOT
 from cotejo.cpu_kind import cpu_digest
 from cotejo.errors import CotejoError
 from cotejo.files import digest, replacing, write_json
+from cotejo.stacks import installed
 
 NAME = "cpu_adam"
 PACKAGES = ("deepspeed", "torch")  # whose versions it is compiled for
@@ -83,9 +84,8 @@ def compile_for(python: Path) -> Path:
 
 def versions_of(python: Path) -> dict[str, str]:
     """The installed versions of PACKAGES beside an interpreter, whose site-packages tell them."""
-    packages = next(python.absolute().parent.parent.glob("lib/python*/site-packages"))
-    entries = {name: next(packages.glob(f"{name}-*.dist-info")).name for name in PACKAGES}
-    return {name: entry.removeprefix(f"{name}-").removesuffix(".dist-info") for name, entry in entries.items()}
+    there = installed(python.absolute().parent.parent)
+    return {name: there[name] for name in PACKAGES}
 
 
 def find_compiler(environment: Mapping[str, str] = os.environ) -> str:

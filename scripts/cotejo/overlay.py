@@ -33,7 +33,7 @@ class Overlay:
             kept = ("split",) if self.divides(settings) else ()
             found |= {key: None for key in _OF_GPUS if key in settings and key not in kept}
         for entry in self.instead:
-            if all(_fits(found.get(key), allowed) for key, allowed in entry["where"].items()):
+            if _is_for(entry, found):
                 found |= entry["set"]
         return found
 
@@ -43,8 +43,7 @@ class Overlay:
         """
         laid = {**settings, **(self.laid or {})}
         return laid["device"] == "cpu" != settings["device"] and any(
-            "split" in entry["where"] and all(_fits(laid.get(key), allowed) for key, allowed in entry["where"].items())
-            for entry in self.instead
+            "split" in entry["where"] and _is_for(entry, laid) for entry in self.instead
         )
 
 
@@ -97,8 +96,9 @@ def gpus(settings: Mapping[str, Any]) -> int:
     return 1 if number is None else number
 
 
-def _fits(value: Any, allowed: Any) -> bool:
-    return value in _listed(allowed)
+def _is_for(entry: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -> bool:
+    """Whether an entry of `instead` is for a combination of settings."""
+    return all(settings.get(key) in _listed(allowed) for key, allowed in entry["where"].items())
 
 
 def _listed(value: Any) -> list[Any]:

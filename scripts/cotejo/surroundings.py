@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from cotejo.places import Stack
-from cotejo.stacks import STAMP, lock_files
+from cotejo.stacks import STAMP, installed, lock_files, packages_folder, pinned
 from cotejo.torch_build import choose
 
 
@@ -44,7 +44,7 @@ class Surroundings:
     @property
     def known(self) -> bool:
         """Whether it can be told what the environment holds: a user's own may have its packages anywhere."""
-        return not self.made or _packages(self._folder) is not None
+        return not self.made or packages_folder(self._folder) is not None
 
     def version(self, distribution: str) -> str | None:
         """The version of a package in the environment, None where it isn't there; of one that is still to be made, by
@@ -56,7 +56,7 @@ class Surroundings:
 
     def file(self, name: str) -> Path | None:
         """A file below the environment's packages, such as "torch/version.py"; None where there is none, or not yet."""
-        packages = _packages(self._folder) if self.made else None
+        packages = packages_folder(self._folder) if self.made else None
         found = packages / name if packages else None
         return found if found and found.exists() else None
 
@@ -101,25 +101,14 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _packages(folder: Path) -> Path | None:
-    return next(folder.glob("lib/python*/site-packages"), None)
-
-
 @cache
 def _installed(folder: Path) -> Mapping[str, str]:
-    """The version of each package of an environment, by the names of its metadata's folders."""
-    packages = _packages(folder)
-    entries = packages.glob("*.dist-info") if packages else ()
-    pairs = (entry.name.removesuffix(".dist-info").split("-", maxsplit=1) for entry in entries)
-    return {_normal(name): version for name, version in pairs}
+    return {_normal(name): version for name, version in installed(folder).items()}
 
 
 @cache
 def _pinned(stack: str) -> Mapping[str, str]:
-    """The version of each package that a stack's lock file pins."""
-    text = lock_files(stack)[0].read_text(encoding="utf-8")
-    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", text, flags=re.MULTILINE)
-    return {_normal(name): version for name, version in pins}
+    return {_normal(name): version for name, version in pinned(lock_files(stack)[0]).items()}
 
 
 @cache

@@ -9,8 +9,7 @@ import argparse
 import random
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from cotejo.leavings import SAMPLES, WORKER
 from cotejo.processes import peak_rss_mib
 from cotejo.samples import Level, write_samples
 from cotejo.tasks import task
+from cotejo.versions import versions
 
 
 def main() -> None:
@@ -65,17 +65,6 @@ def refuse_all_failed(level: Level) -> None:
     """A level of failures alone has no speed."""
     if not any(sample["ok"] for sample in level.samples):
         raise RuntimeError(f"every request of level {level.level} failed, the last with {level.samples[-1]['error']}")
-
-
-def versions(distributions: Iterable[str]) -> dict[str, str]:
-    """The installed ones of these packages with their versions."""
-    found = {}
-    for name in distributions:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # the CPU's and the GPU's builds of a package have different names
-            continue
-    return found
 
 
 def imported_modules(scripts: Path = ROOT / "scripts") -> list[str]:

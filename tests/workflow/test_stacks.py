@@ -1,7 +1,5 @@
 """The environments that runs in process need beside Cotejo's own: dry-runs only."""
 
-import os
-
 STUDY = """\
 title: Trainings
 defaults: {model: t5-small, dataset: synthetic-text-to-sql, weights: synthetic, scale: small, processes: 2, cores: 2,
@@ -15,9 +13,7 @@ ASKED = ("--config", "studies=[trainings]")
 
 
 def put(project, study=STUDY):
-    path = project.folder / "config/studies/trainings.yaml"
-    path.write_text(study)
-    os.utime(path, (1_600_000_000, 1_600_000_000))  # older than the results that `finish` puts down
+    project.write_study("trainings", study)
 
 
 def test_what_a_backend_needs_is_made_before_it_measures_and_once(project):

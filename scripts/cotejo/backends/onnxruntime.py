@@ -9,6 +9,7 @@ import numpy as np
 
 from cotejo.backends import onnxruntime_provider
 from cotejo.backends.in_turn import InTurn, Outputs
+from cotejo.backends.onnx_types import check_computing
 from cotejo.backends.onnxruntime_provider import CPU, provider_of
 from cotejo.errors import CotejoError
 
@@ -26,18 +27,10 @@ DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "tensorrt-cu13", "nvidia-cudn
 # They have CUDA's libraries of the version that onnxruntime-gpu needs, whatever Cotejo's own PyTorch is built for.
 STACKS = {"cuda": "onnxruntime-gpu", "tensorrt": "tensorrt"}
 
-# What a precision's graph computes in; that of int8 has 8 bits between its Q/DQ nodes, and single precision elsewhere.
-COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
-
 
 def check(run: Mapping[str, Any]) -> None:
     """CotejoError unless the arithmetic asked for is that of the model, and its provider has it."""
-    own = COMPUTES[run["precision"]]
-    if run["compute_precision"] not in (own, "device-default"):
-        raise CotejoError(
-            f"compute_precision: {run['compute_precision']}: onnxruntime computes in the model's own precision. "
-            f"Use {own} or device-default"
-        )
+    check_computing(run, "onnxruntime computes in the model's own precision")
     if run.get("provider") and run["device"] == "cpu":
         raise CotejoError(f"provider: {run['provider']}: computes on GPUs. Add `device: cuda`, or delete it")
     if run["precision"] == "int8" and provider_of(run) == "cuda":

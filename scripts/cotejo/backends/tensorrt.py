@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cotejo.backends.in_turn import InTurn, Outputs
+from cotejo.backends.onnx_types import check_computing
 from cotejo.backends.tensorrt_engine import Engine
 from cotejo.errors import CotejoError
 from cotejo.exports.tensorrt_profile import TOKENS
@@ -22,9 +23,6 @@ SPLITS = ()
 DISTRIBUTIONS = ("tensorrt-cu13", "tensorrt-cu12", "cuda-bindings", "numpy", "av")
 STACK = "tensorrt"
 
-# What a precision's graph computes in; that of int8 has 8 bits between its Q/DQ nodes, and single precision elsewhere.
-COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
-
 
 def stack(run: Mapping[str, Any]) -> str:
     return STACK
@@ -32,12 +30,7 @@ def stack(run: Mapping[str, Any]) -> str:
 
 def check(run: Mapping[str, Any]) -> None:
     """CotejoError unless the arithmetic asked for is the graph's, and its sizes are within the engine's profile."""
-    own = COMPUTES[run["precision"]]
-    if run["compute_precision"] not in (own, "device-default"):
-        raise CotejoError(
-            f"compute_precision: {run['compute_precision']}: tensorrt computes in the types of its graph. Use {own} or "
-            "device-default"
-        )
+    check_computing(run, "tensorrt computes in the types of its graph")
     if run.get("caption_tokens", 0) > TOKENS[-1]:
         raise CotejoError(f"caption_tokens: {run['caption_tokens']}: engines are built for {TOKENS[-1]}. Take fewer")
 

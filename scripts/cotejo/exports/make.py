@@ -1,7 +1,6 @@
 """The command that every format shares: from a model folder to an export folder, or to the reason why there is none."""
 
 import argparse
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from cotejo.exports import exporter
 from cotejo.files import remove, replacing, sha256_of, sha256_of_folder, write_json
 from cotejo.isolated import isolated
 from cotejo.verified import verified
+from cotejo.versions import versions
 
 
 def command(name: str, description: str | None) -> None:
@@ -64,7 +64,7 @@ def make(
             "precision": precision,
             "architecture": architecture,
             "model": sha256_of(model_folder / MODEL),
-            "packages": _installed(form.DISTRIBUTIONS),
+            "packages": versions(form.DISTRIBUTIONS),
             **({"source": sha256_of(source_folder / EXPORT)} if source_folder else {}),
             "files": sha256_of_folder(folder),
         }
@@ -87,13 +87,3 @@ def _export(
 ) -> None:
     source = [] if source_folder is None else [source_folder]
     exporter(name).export(model_folder, output, architecture, precision, *source)
-
-
-def _installed(distributions: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for name in distributions:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -3,6 +3,8 @@
 from typing import Any
 
 from cotejo.backends import stack_of
+from cotejo.backends.onnx_types import COMPUTES
+from cotejo.backends.onnxruntime_provider import PROVIDERS
 from cotejo.gpu_check import answers
 from cotejo.gpu_check.check import CUDA, Box, Found, Untried, check
 from cotejo.gpu_check.pytorch import BLIP
@@ -10,8 +12,6 @@ from cotejo.gpu_check.runs import exported, inputs_of, measured, placed, went_we
 from cotejo.gpu_check.stacks import made, parity_bound
 
 NEEDS = ("PIL", "onnx", "onnxruntime")  # for the export and its gate, which computes on the CPU
-COMPUTES = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
-PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 
 
 def captioned(box: Box, backend: str, precision: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -33,7 +33,7 @@ def by_provider(box: Box, provider: str, precision: str) -> Found:
     """What ONNX Runtime measured by a provider; AssertionError where another one computed."""
     record, level = captioned(box, "onnxruntime", precision, **({"provider": provider} if box.device == CUDA else {}))
     first = record["runtime"]["providers"][0]
-    assert box.device != CUDA or first == PROVIDERS[provider], f"{first} computed"
+    assert box.device != CUDA or first == PROVIDERS[provider][0], f"{first} computed"
     run = record["run"]
     python = inputs_of(box, run).python
     apart = answers.apart(run, exported(box, run), python, box.folder / "answers.json")

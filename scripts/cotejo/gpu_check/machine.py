@@ -15,7 +15,7 @@ from cotejo.environment import facts, git_revision
 from cotejo.errors import CotejoError
 from cotejo.files import write_json
 from cotejo.gpu_check.check import CUDA
-from cotejo.worker import versions
+from cotejo.versions import versions
 
 PACKAGES = (
     "torch", "transformers", "accelerate", "tokenizers", "safetensors", "numpy", "pillow", "deepspeed", "onnx",

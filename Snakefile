@@ -47,6 +47,7 @@ rule all:
             results=STUDIES,
             page=["runs.csv", "summary.csv", "verdicts.csv", "cost.csv", "report.html"],
         ),
+        "results/index.html",
 
 
 rule plots:

@@ -14,6 +14,7 @@ from cotejo.command import find_tools
 from cotejo.errors import CotejoError
 from cotejo.files import digest, sha256_of
 from cotejo.images import image_file, is_reference, slug
+from cotejo.models.catalogue import load_models
 from cotejo.order import drawn
 from cotejo.places import export_folder, export_stack, model_folder
 from cotejo.record import folder_name, of_runs
@@ -55,7 +56,7 @@ try:
     STUDIES = {
         study.results: study for study in (load_study(name, config["overlay"], SELECTED) for name in config["studies"])
     }
-    MODELS = load_yaml(Path("config/models.yaml"), "models")
+    MODELS = load_models(Path("config"))
     DATASETS = load_yaml(Path("config/datasets.yaml"), "datasets")
 except CotejoError as error:
     stop(error)
@@ -100,7 +101,7 @@ wildcard_constraints:
     figure="[a-z0-9-]+",
     model="[a-z0-9][a-z0-9.-]*",
     dataset="[a-z0-9][a-z0-9.-]*",
-    weights="hub|synthetic",
+    weights="hub|own|synthetic",
     scale="full|small",
     precision="fp32|fp16|bf16|int8|int4",
     stack="[a-z0-9][a-z0-9-]*",
@@ -209,6 +210,12 @@ def reported(wildcards):
     study = study_of(wildcards)
     told = {key: getattr(study, key) for key in ("title", "question", "overlay", "figures")}
     return told | {"tolerance_percent": config["published"]["tolerance_percent"]}
+
+
+def config_files(study):
+    """The files that say what a study is: its own, its overlay's, its systems'."""
+    overlay = [f"config/overlays/{config['overlay']}.yaml"] if config["overlay"] else []
+    return [f"config/studies/{study.name}.yaml", *overlay, *(f"config/systems/{name}.yaml" for name in SELECTED)]
 
 
 def command_of(wildcards):

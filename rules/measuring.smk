@@ -2,6 +2,7 @@
 
 from cotejo.datasets.entries import check_source
 from cotejo.images import refuse_missing_image
+from cotejo.models.own_check import check_own
 from cotejo.output_cache import check_linked
 from cotejo.places import client_stack, dataset_folder, server_stack, worker_stack
 from cotejo.preflight import check_machine
@@ -42,6 +43,7 @@ def check_measurable(results, system, run):
         worker_stack(run, config["environments"])
         for folder in (model_folder(run), *([export_folder(run)] if run["format"] else [])):
             check_linked(Path(folder))
+        check_own(run, MODELS[run["model"]], Path(model_folder(run)))
         if not Path(dataset_folder(run)).exists():
             check_source(run["dataset"], DATASETS[run["dataset"]], Path("config/datasets.yaml"))
     except CotejoError as error:

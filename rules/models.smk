@@ -1,7 +1,9 @@
-"""Where weights come from: the hub, or a seeded generator."""
+"""Where weights come from: the hub, a folder of the user's, or a seeded generator."""
 
 from cotejo.code import ast_digest
-from cotejo.files import digest, sha256_of
+from cotejo.files import sha256_of
+from cotejo.models.catalogue import entry_digest
+from cotejo.models.own import identity
 
 # What the made-up bytes depend on besides the model's entry. The cache that checkouts share is keyed by it.
 SYNTHESIZER = ast_digest(
@@ -14,8 +16,9 @@ SYNTHESIZER = ast_digest(
 
 
 localrules:
-    # The hub is on the internet, where compute nodes need not be.
+    # The hub is on the internet, and folders are the user's own: compute nodes need have neither.
     fetch_model,
+    copy_model,
 
 
 rule fetch_model:
@@ -27,9 +30,24 @@ rule fetch_model:
     priority: PREPARE
     retries: 2
     params:
-        entry=lambda wildcards: digest(MODELS[wildcards.model]),
+        entry=lambda wildcards: entry_digest(wildcards.model, MODELS[wildcards.model]),
     shell:
         "python scripts/fetch_model.py --models config/models.yaml --model {wildcards.model}"
+        " --output {output.folder:q} > {log:q} 2>&1"
+
+
+rule copy_model:
+    """Copy a model from the user's own folder, so that a folder which changes can't change what is measured."""
+    output:
+        folder=directory("resources/models/{model}/own-full"),
+    log:
+        "logs/copy_model/{model}.log",
+    priority: PREPARE
+    params:
+        entry=lambda wildcards: entry_digest(wildcards.model, MODELS[wildcards.model]),
+        sha256=lambda wildcards: identity(wildcards.model, MODELS[wildcards.model]),
+    shell:
+        "python scripts/copy_model.py --models config/models.yaml --model {wildcards.model} --sha256 {params.sha256}"
         " --output {output.folder:q} > {log:q} 2>&1"
 
 
@@ -47,7 +65,7 @@ rule synthesize_model:
     params:
         model="{model}",
         scale="{scale}",
-        entry=lambda wildcards: digest(MODELS[wildcards.model]),
+        entry=lambda wildcards: entry_digest(wildcards.model, MODELS[wildcards.model]),
         code=SYNTHESIZER,
         lock=sha256_of(Path("envs/main.txt")),
     shell:

@@ -42,7 +42,10 @@ def looked(logs: Path) -> dict[str, Any]:
         file = Path(scratch) / "machine.json"
         ended = in_process(["cotejo.gpu_check.machine", str(file)], LOOK_S, logs / "machine.log")
         if ended.exit_code != 0 or ended.timed_out:
-            raise CotejoError(f"{sys.executable}: can't say what GPUs are here: {why_ended(ended, LOOK_S)}")
+            raise CotejoError(
+                f"{sys.executable}: can't say what GPUs are here: {why_ended(ended, LOOK_S)}. "
+                "Mend the driver until `nvidia-smi` lists them"
+            )
         found: dict[str, Any] = read_json(file)
     return found
 

@@ -54,7 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
     path = arguments.show or arguments.output
     if not path or bool(arguments.show) == bool(arguments.baseline or arguments.candidate or arguments.output):
-        parser.error("give --baseline, --candidate and --output, or --show")
+        parser.error("--baseline, --candidate, --output: one is missing. Give all three, or --show")
     if not arguments.show:
         check_folders(arguments.baseline or "", arguments.candidate or "", "--")
         folders = (Path(arguments.baseline), Path(arguments.candidate))

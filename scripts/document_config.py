@@ -1,7 +1,6 @@
 """Write config/README.md, the reference of every key, from the descriptions in the schemas."""
 
 import argparse
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from cotejo import backends, clients, figures, servers, tasks
 from cotejo.command import ROOT, run
 from cotejo.figures.options import COMMON
 from cotejo.files import replacing
+from cotejo.reference.markdown import code, codes, schema_table
 from cotejo.schema import schema_of
 from cotejo.serving_settings import DEFAULTS
 
@@ -35,7 +35,7 @@ A setting is looked for in this order, and the last one found counts: its defaul
 `runs`, the overlay's `set`, the overlay's `instead`.
 """
 
-SECTIONS = ("config", "study", "run", "overlay", "system", "models", "datasets", "record")
+SECTIONS = ("config", "study", "run", "overlay", "system", "models", "datasets")
 
 SERVERS = """\
 ### Servers
@@ -69,7 +69,7 @@ def reference() -> str:
         schema = schema_of(name)
         if name == "run":
             schema = with_option_defaults(schema)
-        parts.append(f"## {schema['title']}\n\n{schema['description']}\n\n{table(schema)}")
+        parts.append(f"## {schema['title']}\n\n{schema['description']}\n\n{schema_table(schema)}")
         if name == "study":
             parts.extend(figure_sections())
         if name == "run":
@@ -91,12 +91,12 @@ def with_option_defaults(schema: dict[str, Any]) -> dict[str, Any]:
 
 def figure_sections() -> list[str]:
     """What every kind of figure takes, and one section for each kind with what only it takes."""
-    sections = [f"### Kinds of figure\n\nEvery kind takes these:\n\n{table({'properties': COMMON})}"]
+    sections = [f"### Kinds of figure\n\nEvery kind takes these:\n\n{schema_table({'properties': COMMON})}"]
     for name in figures.FIGURES:
         kind = figures.figure(name)
         own = {key: rule for key, rule in kind.OPTIONS.items() if key not in COMMON}
         required = list(getattr(kind, "REQUIRED", ()))
-        sections.append(f"#### `{name}`\n\n{kind.TITLE}\n\n{table({'properties': own, 'required': required})}")
+        sections.append(f"#### `{name}`\n\n{kind.TITLE}\n\n{schema_table({'properties': own, 'required': required})}")
     return sections
 
 
@@ -127,83 +127,6 @@ def client_table() -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def codes(values: Iterable[str]) -> str:
-    """Values as code, one after the other."""
-    return ", ".join(map(code, values))
-
-
-def table(schema: dict[str, Any]) -> str:
-    """A table of a schema's keys: nested ones with their path, what each takes, its default, and what it means."""
-    lines = ["| key | takes | default | what it means |", "|---|---|---|---|"]
-    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows(schema, schema)]
-    return "\n".join(lines) + "\n"
-
-
-def rows(schema: dict[str, Any], root: dict[str, Any], prefix: str = "") -> list[tuple[str, str, str, str]]:
-    """The table's cells for each key of an object schema, and of the objects inside it."""
-    found = []
-    required = schema.get("required", [])
-    for key, rule in schema.get("properties", {}).items():
-        rule = resolved(rule, root)
-        default = code(rule["default"]) if "default" in rule else ("required" if key in required else "")
-        found.append((f"`{prefix}{key}`", takes(rule, root), default, rule.get("description", "")))
-        found += inner(rule, root, f"{prefix}{key}")
-    if isinstance(schema.get("additionalProperties"), dict):
-        rule = resolved(schema["additionalProperties"], root)
-        found.append((f"`{prefix}<name>`", takes(rule, root), "", rule.get("description", "")))
-        found += inner(rule, root, f"{prefix}<name>")
-    for form in schema.get("oneOf", []) + schema.get("anyOf", []):
-        found += [row for row in rows(resolved(form, root), root, prefix) if row not in found]
-    for condition in schema.get("allOf", []):
-        found += rows(condition.get("then", {}), root, prefix)
-    return found
-
-
-def inner(rule: dict[str, Any], root: dict[str, Any], path: str) -> list[tuple[str, str, str, str]]:
-    """The rows of the keys inside a value: those of an object, or of a list's objects."""
-    if "items" in rule:
-        return rows(resolved(rule["items"], root), root, f"{path}[].")
-    return rows(rule, root, f"{path}.")
-
-
-def resolved(rule: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """A rule with its `$ref` into the same schema followed."""
-    if "$ref" not in rule:
-        return rule
-    target = root
-    for step in rule["$ref"].removeprefix("#/").split("/"):
-        target = target[step]
-    return {**target, **{key: value for key, value in rule.items() if key != "$ref"}}
-
-
-def takes(rule: dict[str, Any], root: dict[str, Any]) -> str:
-    """What a key takes, in words."""
-    if "const" in rule:
-        return code(rule["const"])
-    if "enum" in rule:
-        return ", ".join(code(value) for value in rule["enum"])
-    if "anyOf" in rule or "oneOf" in rule:
-        return " or ".join(
-            dict.fromkeys(takes(resolved(form, root), root) for form in rule.get("anyOf", rule.get("oneOf")))
-        )
-    names = {"object": "mapping", "array": "list", "string": "text", "null": "empty", "integer": "whole number"}
-    given = rule.get("type", "object")
-    text = " or ".join(names.get(name, name) for name in ([given] if isinstance(given, str) else given))
-    if rule.get("type") == "array" and "items" in rule:
-        text = f"list of {takes(resolved(rule['items'], root), root)}"
-    bounds = [
-        f"{sign} {rule[key]}"
-        for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
-        if key in rule
-    ]
-    return " ".join([text, ", ".join(bounds)]).strip()
-
-
-def code(value: Any) -> str:
-    """A value as code."""
-    return f"`{value if isinstance(value, str) and value else json.dumps(value)}`"
 
 
 def main() -> None:

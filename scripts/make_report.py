@@ -9,10 +9,13 @@ from cotejo import record
 from cotejo.command import run
 from cotejo.cost_table import read_cost
 from cotejo.files import read_json, replacing
+from cotejo.report.answers import answers, environments_of
 from cotejo.report.beside import beside
 from cotejo.report.content import content
 from cotejo.report.cost import cost
-from cotejo.report.page import data_uri, page, words_of
+from cotejo.report.drawing import drawn
+from cotejo.report.index import head
+from cotejo.report.page import page
 from cotejo.standing import read_standings
 from cotejo.summary import read_sheet, read_summary
 from cotejo.verdict_table import read_verdicts
@@ -38,10 +41,17 @@ def main() -> None:
         help="folders of the same kind made elsewhere, by the import's name, as JSON (default: none)",
     )
     parser.add_argument(
-        "--figures", type=Path, nargs="*", default=[], help="an .svg file for each figure, named after it"
+        "--figures",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="the files of the figures, named after them, an .svg file of each among them",
     )
     parser.add_argument("--comparison", type=Path, help="the study's comparison.csv, where it names what was published")
     parser.add_argument("--cost", type=Path, help="the study's cost.csv (default: nothing is said of costs)")
+    parser.add_argument(
+        "--config", type=Path, nargs="*", default=[], help="the files of the study, its overlay and its systems"
+    )
     parser.add_argument("--command", required=True, help="the command that makes these results again")
     parser.add_argument("--output", required=True, type=Path, help="the report to write, an .html file")
     arguments = parser.parse_args()
@@ -57,17 +67,25 @@ def main() -> None:
         for origin, folder in folders.items()
         for path in record.of_runs(folder, runs)
     }
-    verdicts, compared = read_verdicts(arguments.verdicts), arguments.comparison
+    summary, verdicts = read_summary(arguments.summary), read_verdicts(arguments.verdicts)
+    compared = read_standings(arguments.comparison) if arguments.comparison else None
+    priced = read_cost(arguments.cost) if arguments.cost else None
+    found = content(arguments.study, summary, verdicts, records)
+    answered = answers(arguments.study, runs, summary, compared, priced, environments_of(records.values()))
     text = page(
         {
-            **content(arguments.study, read_summary(arguments.summary), verdicts, records),
-            "images": {path.stem: data_uri(path) for path in arguments.figures},
-            "words": {path.stem: words_of(path) for path in arguments.figures},
-            "beside": beside(read_standings(compared), arguments.study["tolerance_percent"]) if compared else None,
-            "comparison": from_report(compared) if compared else "",
-            "cost": cost(read_cost(arguments.cost)) if arguments.cost else None,
+            **found,
+            "head": head(found, answered),
+            "answers": answered,
+            "figures": [drawn(entry, arguments.figures, from_report) for entry in found["figures"]],
+            "beside": None if compared is None else beside(compared, arguments.study["tolerance_percent"]),
+            "comparison": from_report(arguments.comparison) if arguments.comparison else "",
+            "cost": None if priced is None else cost(priced),
             "cost_table": from_report(arguments.cost) if arguments.cost else "",
             "command": arguments.command,
+            "config": [
+                {"path": path.as_posix(), "text": path.read_text(encoding="utf-8")} for path in arguments.config
+            ],
             "summary": from_report(arguments.summary),
             "sheet": from_report(arguments.sheet),
             "verdict_table": from_report(arguments.verdicts),

@@ -65,10 +65,10 @@ def chosen_run(runs: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The run of that id, or the only one of that block; CotejoError where there is none, or it has no server."""
     found = [run for run in runs if run["id"] == name] or [run for run in runs if run["name"] == name]
     if len(found) != 1:
-        several = ": " + ", ".join(run["id"] for run in found) if found else ""
+        several = f". Give one of {', '.join(run['id'] for run in found)}" if found else ""
         raise CotejoError(
-            f"run: {name}: {len(found) or 'no'} runs of that name{several}"
-            f"{'' if found else did_you_mean(name, [run['id'] for run in runs])}"
+            f"run: {name}: {len(found) or 'no'} runs of that name"
+            f"{several or did_you_mean(name, [run['id'] for run in runs])}"
         )
     if "server" not in found[0]:
         raise CotejoError(f"run: {name}: it has no server: it is measured in process. Take another run")

@@ -44,7 +44,9 @@ def weights_bytes(shapes: Shapes, precision: str) -> int:
     Where the last layer is the embedding itself, that is read as a whole.
     """
     if precision not in BYTES:
-        raise CotejoError(f"precision: {precision}: the bytes of its weights are told by none. Use {', '.join(BYTES)}")
+        raise CotejoError(
+            f"precision: {precision}: how many bytes its weights take isn't known. Use {', '.join(BYTES)}"
+        )
     tied = not any(name.endswith("lm_head.weight") for name in shapes)
     read = (
         math.prod(shape)
@@ -75,7 +77,10 @@ def copy_rate(report: Mapping[str, Any], gpus: Sequence[str]) -> float:
     `gpus` are the names of those of the record. CotejoError where the report is of others, or measured none.
     """
     if unlike := set(gpus) - set(report["torch"]["names"]):
-        raise CotejoError(f"--check: it was made on {report['torch']['names']}, and the record on {sorted(unlike)}")
+        raise CotejoError(
+            f"--check: it was made on {', '.join(report['torch']['names'])}, and the record on "
+            f"{', '.join(sorted(unlike))}. Give the check of that machine"
+        )
     found = {each["name"]: each["found"] for each in report["checks"]}
     rates = [rate for name, rate in found.get("copy-rate", {}).items() if name.endswith(_RATE) and "gpu" in name]
     if not rates:
@@ -88,7 +93,10 @@ def bound(
 ) -> Bound:
     """Of a record of a model on GPUs. Parts of one that is divided over several are read one after another."""
     if not record["runtime"].get("gpus"):
-        raise CotejoError(f"{record['run']['id']}: was measured on no GPU, and the check has the rate of none else")
+        raise CotejoError(
+            f"{record['run']['id']}: was measured on no GPU, and the check knows no other rate. Give the record of a "
+            "run on GPUs"
+        )
     read = weights_bytes(shapes, record["run"]["precision"])
     per_s = decoding_rate(samples)
     return Bound(read, per_s, read * per_s / 1e9, copy_rate(report, record["runtime"]["gpus"]))

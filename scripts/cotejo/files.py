@@ -45,7 +45,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CotejoError(f"{path}: no such file") from error
+        raise CotejoError(
+            f"{path}: no such file. Mend the path, or have the command that writes it run again"
+        ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CotejoError(f"{path}: not valid JSON ({error}). Delete it and run the same command again") from error
 

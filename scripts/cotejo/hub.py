@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,17 +99,22 @@ def look_up(address: str, name: str, sha256: str) -> RemoteFile:
 
 
 def wanted(files: list[RemoteFile], patterns: list[str] | None) -> list[RemoteFile]:
-    """The files to fetch: those of the patterns, or else safetensors (pickled weights only where there are none) and
+    """The files to fetch."""
+    names = {*wanted_names([file.name for file in files], patterns)}
+    return [file for file in files if file.name in names]
+
+
+def wanted_names(names: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
+    """Of a repository's files those of the patterns, or else safetensors (pickled weights only where there are none) and
     what stands beside them at the top of the repository."""
     if patterns is not None:
-        return [file for file in files if any(fnmatch.fnmatchcase(file.name, pattern) for pattern in patterns)]
-    names = [file.name for file in files]
+        return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
     weights = SAFETENSORS if any(SAFETENSORS.fullmatch(name) for name in names) else PICKLED
     return [
-        file
-        for file in files
-        if "/" not in file.name
-        and (weights.fullmatch(file.name) or any(fnmatch.fnmatchcase(file.name, name) for name in BESIDE_WEIGHTS))
+        name
+        for name in names
+        if "/" not in name
+        and (weights.fullmatch(name) or any(fnmatch.fnmatchcase(name, pattern) for pattern in BESIDE_WEIGHTS))
     ]
 
 

@@ -42,8 +42,10 @@ _WORDS = {
     "service": "service time", "characters": "rate of one request",
 }  # fmt: skip
 
-_MARKS = {
+# What a record may be marked with, by config/schemas/record.schema.json, as figures say it.
+MARKS = {
     "synthetic": "synthetic weights (random, so it never counts as reproduced)",
+    "own": "own weights (from a folder, so that they never count as the published ones)",
     "small": "small scale",
     "taskset": "pinned by taskset, which leaves memory where it falls",
     "stand-in": "a stand-in that imitates the server, not the server itself",
@@ -132,6 +134,8 @@ def value_label(column: str, value: str) -> str:
         return f"{value}\u00a0inputs"
     if column == "level":
         return level_label(value)
+    if column == "weights":
+        return f"{value}\u00a0weights"
     if column != "cores":
         return value
     if value == "1":
@@ -163,7 +167,7 @@ def level_label(level: str) -> str:
 
 def mark_label(mark: str) -> str:
     """A record's mark in words."""
-    return _MARKS.get(mark, mark)
+    return MARKS.get(mark, mark)
 
 
 def machine_label(system: Mapping[str, Any]) -> str:

@@ -161,7 +161,7 @@ def mend(source: Path) -> None:
     for name, (wrong, right) in PATCHES.items():
         text = (source / name).read_text(encoding="utf-8")
         if text.count(wrong) != 1:
-            raise CotejoError(f"{source / name}: {wrong}: not there once. Look whether {PATCH} is still needed")
+            raise CotejoError(f"{source / name}: {wrong}: isn't there just once. Look whether {PATCH} is still needed")
         (source / name).write_text(text.replace(wrong, right), encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ from cotejo import backends, clients, exports, servers, tasks
 from cotejo.datasets.entries import entry_digest
 from cotejo.errors import CotejoError
 from cotejo.files import digest
+from cotejo.models import own
 from cotejo.models.catalogue import config_at
 from cotejo.overlay import gpus
 from cotejo.schema import did_you_mean, key_text, schema_of, short, shown
@@ -81,7 +82,8 @@ def resolve(
         }
         if hasattr(host.module, "check"):
             host.module.check(run)
-        if hasattr(host.module, "check_model"):
+        # The configuration of a model that isn't on this machine is known only where it is measured.
+        if hasattr(host.module, "check_model") and "full" in model:
             host.module.check_model(run, config_at(model, run["scale"]))
     except CotejoError as error:
         if str(error).startswith(f"{shown(path)}: "):
@@ -151,8 +153,16 @@ def _entries(
     if settings["dataset"] not in datasets:
         raise wrong("dataset", f"no entry of config/datasets.yaml{did_you_mean(settings['dataset'], datasets)}")
     model = models[settings["model"]]
+    if own.is_own(model) and (config := own.config_of(settings["model"], model)):
+        model = model | {"full": config}
     if model["task"] not in tasks.TASKS:
         raise wrong("model", f"its task, {model['task']}, can't be measured yet. Measurable: {', '.join(tasks.TASKS)}")
+    able = tasks.task(model["task"]).ARCHITECTURES
+    if model["architecture"] not in able:
+        raise CotejoError(
+            f"config/models.yaml: {settings['model']}.task: {model['task']}: is done by {', '.join(able)}, not by "
+            f"{model['architecture']}. Correct whichever is wrong"
+        )
     return model, datasets[settings["dataset"]]
 
 
@@ -164,7 +174,7 @@ def _said_of(
         "task": model["task"],
         "architecture": model["architecture"],
         "format": form,
-        "model_digest": digest(_model_identity(model, settings)),
+        "model_digest": _model_digest(model, settings),
         "dataset_digest": entry_digest(dataset),
     }
 
@@ -184,10 +194,9 @@ def _check_fit(
     kind, kinds = datasets[settings["dataset"]]["kind"], tasks.task(model["task"]).DATASET_KINDS
     if kind not in kinds:
         fit = ", ".join(name for name, entry in datasets.items() if entry["kind"] in kinds)
-        raise wrong("dataset", f"holds {kind}; {model['task']} needs {' or '.join(kinds)}: {fit}")
+        raise wrong("dataset", f"holds {kind}; {model['task']} needs {' or '.join(kinds)}. Take one of {fit}")
     check_lengths(settings, kind, wrong)
-    if settings["weights"] == "hub" and settings["scale"] == "small":
-        raise wrong("scale", "published weights come at full scale only. Add `weights: synthetic`, or drop `scale`")
+    _check_weights(settings, model, wrong)
     if settings["stop_width"] is not None and settings.get("passes") and not settings.get("server"):
         raise wrong("passes", "a level that goes through the data set ends by no `stop_width`. Delete one")
     if settings["stop_width"] is not None and settings["stop_least_s"] > settings["duration_s"]:
@@ -235,8 +244,26 @@ def _foreign_options(settings: Mapping[str, Any], options: Mapping[str, Any]) ->
     return others & set(settings) - set(options)
 
 
-def _model_identity(model: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a model's entry that decides which weights are measured."""
+def _check_weights(settings: Mapping[str, Any], model: Mapping[str, Any], wrong: Wrong) -> None:
+    """The weights must be had of the model, at the scale asked for."""
+    name, weights = settings["model"], settings["weights"]
+    if weights != "synthetic" and weights != own.usual_weights(model):
+        if own.is_own(model):
+            raise wrong("weights", f"{name} is a folder of yours, not the hub's. Delete the key, or take `synthetic`")
+        raise wrong("weights", f"config/models.yaml names no `folder` of {name}. Delete the key, or take `synthetic`")
+    if settings["scale"] == "full":
+        return
+    if weights != "synthetic":
+        whose = "your own" if own.is_own(model) else "published"
+        raise wrong("scale", f"{whose} weights come at full scale only. Add `weights: synthetic`, or drop `scale`")
+    if "small" not in model:
+        raise wrong("scale", f"config/models.yaml doesn't say what is `small` of {name}. Add it there, or drop `scale`")
+
+
+def _model_digest(model: dict[str, Any], settings: Mapping[str, Any]) -> str:
+    """What a run is known by of its model: what decides which weights are measured."""
+    if own.is_own(model):
+        return own.model_digest(settings["model"], model, settings["weights"], settings["scale"])
     if settings["weights"] == "hub":
-        return {"repository": model["repository"], "revision": model["revision"]}
-    return {"full": model["full"], "small": model["small"] if settings["scale"] == "small" else {}}
+        return digest({"repository": model["repository"], "revision": model["revision"]})
+    return digest({"full": model["full"], "small": model["small"] if settings["scale"] == "small" else {}})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 SCHEMAS = ROOT / "config" / "schemas"
+TOP = "top level"  # where a file is wrong as a whole
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,7 +57,10 @@ def load_yaml(path: Path, schema: str) -> Any:
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
-        raise CotejoError(f"{shown(path)}: no such file{did_you_mean(path.stem, names_in(path.parent))}") from error
+        others = [name for name in names_in(path.parent) if name != path.stem]
+        raise CotejoError(f"{shown(path)}: no such file{did_you_mean(path.stem, others) or '. Make it'}") from error
+    except OSError as error:
+        raise CotejoError(f"{shown(path)}: can't be read: {error.strerror}. Put a file there that you may read") from error
     except UnicodeDecodeError as error:
         raise CotejoError(
             f"{shown(path)}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8"
@@ -66,7 +70,8 @@ def load_yaml(path: Path, schema: str) -> Any:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise CotejoError(f"{shown(path)}{place}: not valid YAML: {error.problem}. Mend that line") from error
     except yaml.YAMLError as error:
-        raise CotejoError(f"{shown(path)}: not valid YAML: {error}. Save it as plain UTF-8 text") from error
+        told = " ".join(str(error).split())
+        raise CotejoError(f"{shown(path)}: not valid YAML: {told}. Save it as plain UTF-8 text") from error
     validate(data, schema, path)
     return data
 
@@ -115,7 +120,7 @@ def explain(error: "ValidationError", place: str) -> str:
         case "additionalProperties":
             allowed = list(schema.get("properties", {}))
             unknown = sorted(set(value) - set(allowed))[0]
-            key = f"{place}.{unknown}" if place != "top level" else unknown
+            key = f"{place}.{unknown}" if place != TOP else unknown
             return f"{key}: {short(value[unknown])}: unknown key{did_you_mean(unknown, allowed)}"
         case "required":
             missing = next(name for name in rule if name not in value)
@@ -123,6 +128,10 @@ def explain(error: "ValidationError", place: str) -> str:
             return f"{place}: lacks the key '{missing}'. {described}"
         case "enum":
             return f"{at}: not allowed{did_you_mean(value, rule)}"
+        case "type" if value is None and place == TOP:
+            return f"{place}: is empty. Give it {', '.join(schema.get('required', ['entries']))}"
+        case "type" if rule == "array" and isinstance(value, (str, int, float)):
+            return f"{at}: must be a list, not {_type_of(value)}. Write [{value}]"
         case "type":
             return f"{at}: must be {_type_text(rule)}, not {_type_of(value)}. Change it"
         case "pattern":
@@ -133,7 +142,7 @@ def explain(error: "ValidationError", place: str) -> str:
         case "maximum" | "exclusiveMaximum":
             return f"{at}: must be at most {rule}. Lower it"
         case "minItems" | "minLength" | "minProperties":
-            return f"{at}: must not be empty. Give at least {rule}, or delete the key"
+            return f"{at}: must not be empty. Give at least {rule}"
         case "uniqueItems":
             twice = next(item for place, item in enumerate(value) if item in value[:place])
             return f"{at}: names {short(twice)} twice. Delete one"
@@ -162,7 +171,7 @@ def key_text(keys: Iterable[str | int]) -> str:
     text = ""
     for key in keys:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text or "top level"
+    return text or TOP
 
 
 def short(value: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from cotejo.errors import CotejoError
 from cotejo.schema import check, did_you_mean, key_text, schema_of, short, shown
 
+NO_AXES = ("repeats",)  # how often each run is measured; two values of it are no two runs
+
 
 def check_settings(settings: Mapping[str, Any], path: Path, place: tuple[str | int, ...], axes: bool = True) -> None:
     """Each setting must be known, and each of its values allowed; a list of values is an axis where axes may stand."""
@@ -16,7 +18,7 @@ def check_settings(settings: Mapping[str, Any], path: Path, place: tuple[str | i
             raise CotejoError(
                 f"{shown(path)}: {key_text([*place, key])}: {short(given)}: unknown key{did_you_mean(key, properties)}"
             )
-        if isinstance(given, list) and not axes:
+        if isinstance(given, list) and (not axes or key in NO_AXES):
             raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: {short(given)}: takes one value. Give one")
         values = given if isinstance(given, list) else [given]
         if not values:

@@ -18,6 +18,8 @@ from cotejo.figures.entries import check_figures
 from cotejo.files import digest
 from cotejo.images import check_image
 from cotejo.imports import check_imports, import_folders
+from cotejo.models.catalogue import load_models
+from cotejo.models.own import usual_weights
 from cotejo.overlay import Overlay, lacking, load_overlay
 from cotejo.published.rows import check_published
 from cotejo.resolve import STOPPING, Place, Run, describe, resolve
@@ -77,10 +79,10 @@ def load_study(name: str, overlay: str = "", systems: Sequence[str] = ("local",)
     """
     path = config / "studies" / f"{name}.yaml"
     data = load_yaml(path, "study")
-    models = load_yaml(config / "models.yaml", "models")
     results = f"{name}-{overlay}" if overlay else name
     elsewhere = {} if overlay else import_folders(data.get("imports", []), path, config.parent)
     measured = [config.parent / "results" / results, *elsewhere.values()]
+    models = load_models(config, measured)
     datasets = with_recorded(load_yaml(config / "datasets.yaml", "datasets"), measured)
     machines = {system: load_system(config / "systems" / f"{system}.yaml") for system in systems}
     laid_over = load_overlay(config / "overlays" / f"{overlay}.yaml", models, datasets) if overlay else Overlay()
@@ -116,7 +118,8 @@ def _lines(
     `identity` has the names of both; `registries` are models and data sets.
     """
     seen: dict[str, tuple[Run, str]] = {}
-    for place, block, values in _combinations(data, path):
+    for place, block, given in _combinations(data, path):
+        values = {**given, "weights": given["weights"] or usual_weights(registries[0].get(given.get("model"), {}))}
         of_study = {"name": block["name"], **identity}
         known = (*registries, path, place)
         asked = _named((describe if "needs" in block else resolve)(values, *known) | of_study)
@@ -166,7 +169,8 @@ def _combinations(data: dict[str, Any], path: Path) -> Iterator[tuple[Place, dic
         for needed, keys in (("stop_width", set(STOPPING)), ("server", serving_keys() - {*PLACEMENT})):
             for key in sorted(keys & set(given)) if needed not in given else ():
                 raise CotejoError(f"{shown(path)}: {key_text([*place, key])}: needs {needed}. Give both, or none")
-        for values in _multiply({**_default_settings(), **given}):
+        # Those of the model, where nothing is said: it may be an axis.
+        for values in _multiply({**_default_settings(), "weights": None, **given}):
             yield place, block, values
 
 
@@ -193,13 +197,14 @@ def _published(data: dict[str, Any], path: Path, config: Path) -> Path | None:
 
 def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> dict[str, Any]:
     """Check the values of config/config.yaml together with those of the command line, and return them."""
-    check(values, schema_of("config"), path)
+    given = Path(f"{shown(path)} or --config")
+    check(values, schema_of("config"), given)
     for key, folder in (("studies", "studies"), ("overlay", "overlays"), ("system", "systems")):
         allowed = names_in(path.parent / folder)
         for name in selected(values[key]):
             if name and name not in allowed:
                 raise CotejoError(
-                    f"{shown(path)} or --config: {key}: {short(name)}: there is no config/{folder}/{name}.yaml"
+                    f"{given}: {key}: {short(name)}: there is no config/{folder}/{name}.yaml"
                     f"{did_you_mean(name, allowed)}"
                 )
     written = load_yaml(path, "config")["environments"]
@@ -212,7 +217,7 @@ def load_config(values: dict[str, Any], path: Path = CONFIG / "config.yaml") -> 
         if "image" in own:
             check_image(own["image"], f"{shown(path)}: environments.{stack}.image")
     if values["baseline"] or values["candidate"]:
-        check_folders(values["baseline"], values["candidate"], f"{shown(path)} or --config: ")
+        check_folders(values["baseline"], values["candidate"], f"{given}: ")
     return values
 
 

@@ -59,7 +59,7 @@ def _install(version: str, folder: Path, environment: Mapping[str, str]) -> None
         )
         if done.returncode != 0:
             raise CotejoError(
-                f"pip: uv=={version}: {_last_line(done.stderr)} Without network, put its wheel into a folder, name it "
+                f"pip: uv=={version}: {_last_line(done.stderr)}. Without network, put its wheel into a folder, name it "
                 "in PIP_FIND_LINKS and set PIP_NO_INDEX=1, or install uv yourself (https://docs.astral.sh/uv)"
             )
 
@@ -76,4 +76,4 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1].removesuffix(".") + "." if lines else "failed."
+    return lines[-1].removesuffix(".") if lines else "failed"

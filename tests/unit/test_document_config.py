@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from document_config import REGISTRIES, code, reference, rows, takes
+from document_config import REGISTRIES, reference
 
 from cotejo import backends, clients, servers
 from cotejo.command import ROOT
+from cotejo.reference.markdown import code, rows, takes
 from cotejo.schema import check, schema_of
 from cotejo.serving_settings import DEFAULTS, PLACEMENT
 

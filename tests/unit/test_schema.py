@@ -35,10 +35,10 @@ RULE = {
         ({"name": "a", "count": 10}, "file.yaml: count: 10: must be at most 9. Lower it"),
         ({"name": "a", "count": "1"}, "file.yaml: count: '1': must be a whole number, not text. Change it"),
         ({"name": "a", "kind": "opne"}, "file.yaml: kind: 'opne': not allowed. Did you mean 'open'?"),
-        ({"name": "a", "list": []}, "file.yaml: list: []: must not be empty. Give at least 1, or delete the key"),
+        ({"name": "a", "list": []}, "file.yaml: list: []: must not be empty. Give at least 1"),
         ({"name": "a", "list": [1, "b"]}, "file.yaml: list[1]: 'b': must be a number, not text. Change it"),
         ([], "file.yaml: top level: []: must be a mapping, not a list. Change it"),
-        (None, "file.yaml: top level: None: must be a mapping, not empty. Change it"),
+        (None, "file.yaml: top level: is empty. Give it name"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_its_remedy(data: object, message: str) -> None:

@@ -23,7 +23,7 @@ def test_a_run_is_chosen_by_its_id_or_by_a_block_of_one():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a", "run: a: 2 runs of that name: a_1, a_2"),
+        ("a", "run: a: 2 runs of that name. Give one of a_1, a_2"),
         ("a_3", "run: a_3: no runs of that name. Did you mean 'a_"),
         ("c", "run: c: it has no server: it is measured in process"),
     ],

@@ -44,6 +44,7 @@ WRONG = {
     "duplicate run": (study(f"{GOOD}, {GOOD.replace('name: video', 'name: again')}"), "runs[1]: again_yolov8n-seg"),
     "duplicate name": (study(f"{GOOD}, {GOOD}"), "runs[1].name: 'video': also the name of runs[0]"),
     "empty axis": (study(GOOD[:-1] + ", precision: []}"), "runs[0].precision: []: an empty axis"),
+    "several repeats": (study(GOOD[:-1] + ", repeats: [3, 6]}"), "runs[0].repeats: [3, 6]: takes one value. Give one"),
     "negative repeats": (study(GOOD[:-1] + ", repeats: -1}"), "runs[0].repeats: -1: must be at least 1"),
     "wrong type": (study(GOOD[:-1] + ", duration_s: long}"), "runs[0].duration_s: 'long': must be a number, not text"),
     "wrong precision for the backend": (study(GOOD[:-1] + ", precision: int4}"), "runs[0].precision: 'int4'"),
@@ -96,6 +97,8 @@ WRONG = {
         "imports[0].folder: config: holds no records. Name a results/<study> folder",
     ),
     "broken YAML": (study(more="x: [1"), "not valid YAML"),
+    "no text": (study(more="x: \0"), "not valid YAML: unacceptable character #x0000: special characters are not allowed"),
+    "nothing in it": ("", "top level: is empty. Give it title, runs"),
     "key given twice": (study(more="title: Again"), "key 'title' is given twice"),
 }
 
@@ -132,7 +135,7 @@ def test_the_message_names_file_key_value_and_remedy_in_one_line(config, kind):
     ("argument", "message"),
     [
         ("studies=[dmeo]", "studies: 'dmeo': there is no config/studies/dmeo.yaml. Did you mean 'demo'?"),
-        ("studies=demo", "studies: 'demo': must be a list, not text"),
+        ("studies=demo", "config.yaml or --config: studies: 'demo': must be a list, not text. Write [demo]"),
         ("overlay=smoek", "overlay: 'smoek': there is no config/overlays/smoek.yaml. Did you mean 'smoke'?"),
         ("system=here", "system: 'here': there is no config/systems/here.yaml"),
         ("study=[demo]", "study: ['demo']: unknown key. Did you mean 'studies'?"),

@@ -68,7 +68,7 @@ def _null_server(job: ClientJob, setting: Setting) -> Iterator[int]:
             [], lambda: child.has_ended() or output.read_text().endswith("\n"), time.monotonic() + READY_S
         )
         if not ready or child.has_ended():
-            raise CotejoError(f"null server: it did not start: {child.end().last_line}")
+            raise CotejoError(f"null server: it did not start. Its last line: {child.end().last_line}")
         yield int(output.read_text())
 
 
@@ -91,7 +91,9 @@ def _level(client: ModuleType, job: ClientJob, setting: Setting, port: int, conc
         in_time = supervise([], child.has_ended, begun_s + TIMEOUT_S)
         ending = child.end(timed_out=not in_time)
     if ending.exit_code != 0:
-        raise CotejoError(f"client {run['client']}: exit code {ending.exit_code} at a null server: {ending.last_line}")
+        raise CotejoError(
+            f"client {run['client']}: exit code {ending.exit_code} at a null server. Its last line: {ending.last_line}"
+        )
     return client.read(mine, begun_s, output.read_text(encoding="utf-8", errors="replace"))
 
 

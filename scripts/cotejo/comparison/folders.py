@@ -21,7 +21,8 @@ def check_folders(baseline: str, candidate: str, place: str) -> None:
             )
         if not Path(folder).is_dir():
             siblings = [path.parent.as_posix() for path in Path(folder).parent.glob("*/records")]
-            raise CotejoError(f"{place}{key}: {short(folder)}: no such folder{did_you_mean(folder, siblings)}")
+            near = did_you_mean(folder, siblings) or ". Give a results/<study> folder"
+            raise CotejoError(f"{place}{key}: {short(folder)}: no such folder{near}")
         if not record.find(Path(folder)):
             raise CotejoError(
                 f"{place}{key}: {short(folder)}: holds no records. Give a results/<study> folder, "

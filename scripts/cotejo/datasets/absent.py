@@ -19,20 +19,19 @@ def with_recorded(entries: Mapping[str, Entry], folders: Iterable[Path]) -> dict
     anything anew needs the text itself, and asks for it.
     """
     absent = [name for name, entry in entries.items() if not all(path.is_file() for path in texts_of(entry))]
-    recorded = _recorded(folders) if absent else {}
+    recorded = {run["dataset"]: run["dataset_digest"] for run in recorded_runs(folders)} if absent else {}
     return {
         name: entry | ({RECORDED: recorded[name]} if name in absent and name in recorded else {})
         for name, entry in entries.items()
     }
 
 
-def _recorded(folders: Iterable[Path]) -> dict[str, str]:
-    """The digest of each data set in its newest record; repeats of a run share theirs."""
+def recorded_runs(folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """The runs that have records below these results folders, the newest last. Repeats of a run share its settings."""
     firsts = {path.parent: path for folder in folders for path in record.find(folder)}.values()
     # What is no record tells nothing here; summarise says what is wrong with it.
     read = [facts for path in firsts if isinstance(facts := _json(path), dict) and facts.get("run")]
-    newest = sorted(read, key=lambda facts: facts["started_at"])
-    return {facts["run"]["dataset"]: facts["run"]["dataset_digest"] for facts in newest}
+    return [facts["run"] for facts in sorted(read, key=lambda facts: facts["started_at"])]
 
 
 def _json(path: Path) -> Any:

@@ -44,7 +44,10 @@ def _spoken(entry: dict[str, Any], place: str) -> list[tuple[str, str, bytes]]:
             command = [program, "-v", voice, "-w", str(spoken), "--stdin"]
             answer = subprocess.run(command, input=text, capture_output=True, text=True)
             if answer.returncode != 0:
-                raise CotejoError(f"{place}.voice: {voice}: espeak-ng can't speak it: {answer.stderr.strip()}")
+                said = " ".join(answer.stderr.split())
+                raise CotejoError(
+                    f"{place}.voice: {voice}: espeak-ng can't speak it: {said}. `espeak-ng --voices` lists what it can"
+                )
             origin = f"synthesised voice: {version.strip()}, voice {voice}, reading {path}, line {line}"
             recordings.append((f"line-{line:02}", origin, samples_of(spoken, f"{place}.speak: line {line}")))
     return recordings

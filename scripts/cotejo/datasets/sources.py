@@ -109,7 +109,7 @@ def read_text_file(path: str, place: str) -> str:
         raise CotejoError(f"{place}: {path}: no such file. Mend the path") from error
     except UnicodeDecodeError as error:
         raise CotejoError(
-            f"{place}: {path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it so"
+            f"{place}: {path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8"
         ) from error
 
 

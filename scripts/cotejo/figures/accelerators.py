@@ -14,6 +14,7 @@ from cotejo.figures.panels import (
     cross,
     draw_lines,
     gap_rows,
+    gaps_by_line,
     handles_of,
     lines_of,
     looks_of,
@@ -62,7 +63,9 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     looks = looks_of(items)
     wide = style.width_in > NARROW_IN
     columns = min(2, len(shown)) if wide else 1
-    gaps = {metric: _gaps(items, metric) for metric in shown}
+    gaps = {
+        metric: gaps_by_line([item for item in items if metric_of(item) in ("", metric)], place_of) for metric in shown
+    }
     deepest = max(map(len, gaps.values()))
     rows = math.ceil(len(shown) / columns)
     plot_in = style.width_in * (0.3 if wide else 0.5)
@@ -150,15 +153,6 @@ def _named(found: Sequence[Entry], by: Sequence[str]) -> tuple[list[Entry], list
 
 def _key_of(entry: Entry) -> tuple[str, str]:
     return entry.label, f"{place_of(entry):g}\u00a0GPU{'s' if place_of(entry) != 1 else ''}"
-
-
-def _gaps(items: Sequence[Item], metric: str) -> dict[str, list[float]]:
-    """The places that have no value of a metric, by line: of what was measured, or was to be."""
-    gaps: dict[str, list[float]] = {}
-    for item in items:
-        if isinstance(item, Entry) and item.gap and metric_of(item) in ("", metric):
-            gaps.setdefault(item.label, []).append(place_of(item))
-    return gaps
 
 
 def _panel(axes: "Axes", members: Sequence[Item], looks: Looks, shape: Mapping[str, str], metric: str) -> None:

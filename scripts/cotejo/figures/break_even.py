@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from cotejo.cost import WORKS, Price, Swing, seconds_of_work
 from cotejo.cost_pairs import Pair, pairs, taken_as
-from cotejo.cost_rows import Row, price_of
+from cotejo.cost_rows import MEASURED, Row, price_of
 from cotejo.cost_words import roughly, share, shares
-from cotejo.figures.costs import cost_axis, entries_of, handle, note_of, nothing_priced, said_of_gaps, told
+from cotejo.figures.costs import cost_axis, entries_of, handle, note_of, nothing_priced, said_of_gaps, told, usd
+from cotejo.figures.hover import some_of, tell, tell_along
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import NARROW_IN, panels_below_legend, settle
 from cotejo.figures.select import DEFAULT_BY, Entry
 from cotejo.figures.style import INK, MUTED, PALETTE, Style, empty
+from cotejo.figures.telling import judged
 from cotejo.labels import number
 
 if TYPE_CHECKING:
@@ -180,7 +182,7 @@ def _handles(pair: Pair) -> "list[Line2D]":
 
 def _worth(pair: Pair) -> str:
     """What a hollow crossing means; empty where both rates are publishable, or published, or there are none."""
-    measured = [row for row in (pair.owned, pair.rented) if row["basis"] == "measured"]
+    measured = [row for row in (pair.owned, pair.rented) if row["basis"] == MEASURED]
     return unpublishable([Entry("", "", row, "") for row in measured])
 
 
@@ -196,7 +198,11 @@ def _curves(axes: "Axes", pair: Pair, style: Style, plot_in: float) -> None:
     top = max(2.2 * rented_usd, 1.5 * assumed, 1.3 * price.usd_per_hour(1) * hours)
     for side, colour in (("owned", OWNED), ("rented", RENTED)):
         price, hours = _costs(pair, side)
-        axes.plot(100 * shares, [price.usd_per_hour(u) * hours for u in shares], color=colour, linewidth=1.6, zorder=3)
+        costs = [price.usd_per_hour(u) * hours for u in shares]
+        (line,) = axes.plot(100 * shares, costs, color=colour, linewidth=1.6, zorder=3)
+        tell_along(
+            line, {k: _told_of_cost(pair, side, shares[k], costs[k]) for k in some_of(len(shares)) if costs[k] <= top}
+        )
         if _has_rates(pair) and not math.isnan(getattr(pair, side)["low"]):
             low, high = (
                 [price.usd_per_hour(u) * _costs(pair, side, end)[1] for u in shares] for end in ("low", "high")
@@ -220,7 +226,11 @@ def _crossing(axes: "Axes", pair: Pair, rented_usd: float) -> None:
         ends = [[100 * (at - low)], [100 * (min(high, 1) - at)]]
         axes.errorbar(100 * at, rented_usd, xerr=ends, color=INK, linewidth=1.1, capsize=2.5, zorder=4)
     face = "white" if _worth(pair) else INK
-    axes.scatter([100 * at], [rented_usd], s=30, facecolor=face, edgecolor=INK, linewidth=1.2, zorder=5)
+    shape = axes.scatter([100 * at], [rented_usd], s=30, facecolor=face, edgecolor=INK, linewidth=1.2, zorder=5)
+    between = shares(low, high)
+    interval = f" ({between} by both rates' intervals)" if between else ""
+    busy = f"{share(at)} of the time at work{interval}, {usd(rented_usd)} per {_unit(pair)}"
+    tell(shape, ", ".join([f"break-even: {busy}", *_judged(pair)]))
     aside, side = ((7, 6), "left") if at < 0.6 else ((-5, -14), "right")
     axes.annotate(
         share(at), (100 * at, rented_usd), xytext=aside, textcoords="offset points", ha=side, fontweight="bold",
@@ -228,12 +238,26 @@ def _crossing(axes: "Axes", pair: Pair, rented_usd: float) -> None:
     )  # fmt: skip
 
 
+def _told_of_cost(pair: Pair, side: str, utilisation: float, cost_usd: float) -> str:
+    """What work costs on a machine at a utilisation of the owned one, in words."""
+    at = f"{share(utilisation)} of the time at work" if side == "owned" else "at any use"
+    machine = f"{side}: {getattr(pair, side)['machine']}, {at}"
+    return ", ".join([f"{machine}: {usd(cost_usd)} per {_unit(pair)}", *_judged(pair)])
+
+
+def _judged(pair: Pair) -> list[str]:
+    """What the measured rates that a pair is of are worth."""
+    return judged([row for row in (pair.owned, pair.rented) if row["basis"] == MEASURED])
+
+
 def _tornado(axes: "Axes", pair: Pair, swings: Sequence[Swing], percent: float, style: Style) -> None:
     """How far each assumption moves the break-even, the one that moves it most on top; cut at always."""
     at = min(1.0, pair.break_even())
     for place, swing in enumerate(swings):
         for end, colour in ((swing.low, LOWER), (swing.high, HIGHER)):
-            axes.barh(place, 100 * (min(end, 1) - at), left=100 * at, height=0.62, color=colour, linewidth=0)
+            drawn = axes.barh(place, 100 * (min(end, 1) - at), left=100 * at, height=0.62, color=colour, linewidth=0)
+            moved = f"{abs(percent):g} % {'lower' if colour == LOWER else 'higher'}"
+            tell(drawn[0], f"{swing.what} {moved}: break-even at {share(end)}, instead of {share(pair.break_even())}")
         if max(swing.low, swing.high) > 1:
             axes.annotate("never", (100, place), xytext=(3, 0), textcoords="offset points", va="center")
     axes.axvline(100 * at, color=INK, linewidth=0.9)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from cotejo.comparison.gate import speed
 from cotejo.comparison.table import INDISTINGUISHABLE, NEWLY_FAILED
+from cotejo.figures.hover import tell
 from cotejo.figures.select import COMMON, row_labels
 from cotejo.figures.style import FAILED, MUTED, PALETTE, Style, canvas, empty
-from cotejo.labels import mark_label, metric_label, value_label
+from cotejo.figures.telling import between
+from cotejo.labels import mark_label, metric_label, number, value_label
 from cotejo.verdict import SEPARATOR
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ def draw(comparison: "pd.DataFrame", style: Style, title: str = TITLE) -> "Figur
     if all(math.isnan(row["ratio"]) for row in rows):
         notes = dict.fromkeys(row["note"] for row in rows)
         return empty(style, title, "; ".join(notes) or "the folders hold no run")
-    labels = [style.wrapped(label, 0.36) for label in row_labels(rows, ("name",), ())]
+    names = row_labels(rows, ("name",), ())
+    labels = [style.wrapped(name, 0.36) for name in names]
     gaps = {place: style.wrapped(row["note"], 0.45) for place, row in enumerate(rows) if math.isnan(row["ratio"])}
     lines = max(text.count("\n") + 1 for text in (*labels, *gaps.values()))
     figure, axes = canvas(style, title, _note(rows), (len(rows) * max(1.8, lines + 0.6) + 4) * style.line_in)
@@ -39,9 +42,9 @@ def draw(comparison: "pd.DataFrame", style: Style, title: str = TITLE) -> "Figur
     axes.axvline(1, color=MUTED, linewidth=0.9, zorder=1)
     for place, row in enumerate(rows):
         if place in gaps:
-            _gap(axes, place, gaps[place], FAILED if row["standing"] == NEWLY_FAILED else MUTED)
+            _gap(axes, place, gaps[place], FAILED if row["standing"] == NEWLY_FAILED else MUTED, names[place], row)
         else:
-            _point(axes, place, row)
+            _point(axes, place, row, names[place])
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     _scale(axes, rows)
@@ -70,7 +73,7 @@ def publishable(row: Row) -> bool:
     return row["baseline_verdict"] == row["candidate_verdict"] == "publishable"
 
 
-def _point(axes: "Axes", place: float, row: Row) -> None:
+def _point(axes: "Axes", place: float, row: Row, name: str) -> None:
     """A ratio of speeds with its interval and, at the right edge, its number; hollow unless publishable."""
     colour, marker = LOOKS[row["standing"]]
     ratio, low, high = speed(row)
@@ -81,18 +84,37 @@ def _point(axes: "Axes", place: float, row: Row) -> None:
         )
         text = f"{ratio:.2f} ({low:.2f} to {high:.2f})"
     face = colour if publishable(row) else "white"
-    axes.scatter([ratio], [place], s=34, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.2, zorder=4)
+    shape = axes.scatter(
+        [ratio], [place], s=34, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.2, zorder=4
+    )
+    tell(shape, _told(row, name))
     axes.annotate(
         text, (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points", va="center"
     )
 
 
-def _gap(axes: "Axes", place: float, text: str, colour: str) -> None:
+def _told(row: Row, name: str) -> str:
+    """A ratio in words: what of, its interval, both sides, and what it is worth."""
+    ratio, low, high = speed(row)
+    interval = between(low, high)
+    sides = [_told_of(row, side) for side in SIDES]
+    marks = [mark for mark in row["marks"].split(SEPARATOR) if mark]
+    speeds = f"{ratio:.2f} times the baseline's speed ({interval}), {row['standing']}"
+    return "; ".join([f"{name}: {metric_label(row['metric'])}: {speeds}", *sides, *marks])
+
+
+def _told_of(row: Row, side: str) -> str:
+    worth = f"{row[f'{side}_verdict']}, n = {row[f'{side}_repeats']:.0f}"
+    return f"{side} {number(row[f'{side}_median'])} {row['unit']} ({worth})"
+
+
+def _gap(axes: "Axes", place: float, text: str, colour: str, name: str, row: Row) -> None:
     """What stands where a ratio would be."""
-    axes.annotate(
+    words = axes.annotate(
         text, (0, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
         va="center", color=colour, style="italic", bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
     )  # fmt: skip
+    tell(words, f"{name}: {row['note']}")
 
 
 def _scale(axes: "Axes", rows: Sequence[Row]) -> None:

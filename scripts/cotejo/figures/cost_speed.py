@@ -8,11 +8,13 @@ from cotejo.cost import WORKS, usd_per_unit
 from cotejo.cost_rows import PUBLISHED, price_of
 from cotejo.cost_words import hour_of_work
 from cotejo.figures.costs import cost_axis, entries_of, handle, note_of, nothing_priced, said_of_gaps, told, usd
+from cotejo.figures.hover import tell
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON, METRIC
 from cotejo.figures.panels import panels_below_legend, settle
 from cotejo.figures.select import DEFAULT_BY, Entry
 from cotejo.figures.style import INK, MUTED, Style, colours, empty
+from cotejo.figures.telling import between, value, worth
 from cotejo.labels import axis_label, number
 
 if TYPE_CHECKING:
@@ -186,10 +188,21 @@ def _point(axes: "Axes", entry: Entry, colour: str, marker: str) -> None:
     if not math.isnan(row["purchase_usd"]):
         axes.plot([row["median"]] * 2, [row["usd"], _always(entry)], color=colour, linewidth=1, linestyle=":", zorder=3)
     face = colour if entry.publishable or published else "white"
-    axes.scatter(
+    shape = axes.scatter(
         [row["median"]], [row["usd"]], s=22 if published else 30, marker=marker,
         facecolor=face, edgecolor=colour, linewidth=1.2, zorder=4,
     )  # fmt: skip
+    tell(shape, _told_of(entry))
+
+
+def _told_of(entry: Entry) -> str:
+    """A rate and what it costs, in words, each with its interval."""
+    row = entry.row
+    cost = f"{usd(row['usd'])} per {WORKS[row['metric']].unit}"
+    if row["basis"] == PUBLISHED:
+        return f"published: {told(entry)}: {number(row['median'])} {row['unit']} at {cost}, without an interval"
+    interval = f" ({between(row['usd_low'], row['usd_high'])})" if entry.interval else ""
+    return f"{told(entry)}: {value(entry)} at {cost}{interval}, {worth(row)}"
 
 
 def _front(axes: "Axes", best: Sequence[Entry]) -> None:

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cotejo.distribution import Distribution, of_row
+from cotejo.figures.hover import some_of, tell_along, tell_each
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import NARROW_IN, Looks, looks_of, panels_below_legend, settle
-from cotejo.figures.select import Entry, entries, no_values, note, sentence
+from cotejo.figures.select import Entry, Row, entries, no_values, note, sentence
 from cotejo.figures.style import MUTED, Style, empty
+from cotejo.figures.telling import judged, named, of_entry
 from cotejo.floors import SAMPLE_FLOORS
-from cotejo.labels import load_label
+from cotejo.labels import load_label, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,10 +94,15 @@ def _panel(
         for repeat in repeats:
             axes.plot(repeat.latencies_ms, 100 * np.array(repeat.shares), color=colour, linewidth=0.5, alpha=0.4)
         shares, times_ms = middle_of(repeats)
-        axes.plot(times_ms, 100 * shares, color=colour, linewidth=1.5, linestyle=line)
-        x, y = percentiles_of(entry, summary)
+        (curve,) = axes.plot(times_ms, 100 * shares, color=colour, linewidth=1.5, linestyle=line)
+        tell_along(curve, {k: _told(entry, shares[k], times_ms[k], len(repeats)) for k in some_of(len(shares))})
+        percentiles = percentiles_of(entry, summary)
+        x = [percentile.row["median"] for percentile in percentiles.values()]
         face = colour if entry.publishable else "white"
-        axes.scatter(x, y, s=30, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.1, zorder=4)
+        marks = axes.scatter(
+            x, [*percentiles], s=30, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.1, zorder=4
+        )
+        tell_each(marks, [of_entry(percentile) for percentile in percentiles.values()])
     times = [
         time
         for _, repeats in curves
@@ -119,14 +127,21 @@ def middle_of(repeats: Sequence[Distribution]) -> tuple[np.ndarray, np.ndarray]:
     return shares, np.median([np.interp(shares, repeat.shares, repeat.latencies_ms) for repeat in repeats], axis=0)
 
 
-def percentiles_of(entry: Entry, summary: "pd.DataFrame") -> tuple[list[float], list[int]]:
-    """An entry's percentiles that have a value, and which they are."""
+def _told(entry: Entry, share: float, time_ms: float, repeats: int) -> str:
+    """A place of a curve in words."""
+    of = f"median of {repeats} repeats" if repeats > 1 else "one repeat"
+    answered = f"{100 * share:.3g} % of the requests answered within {number(time_ms)} ms"
+    return f"{named(entry)}: {answered} ({of}), {', '.join(judged([entry.row]))}"
+
+
+def percentiles_of(entry: Entry, summary: "pd.DataFrame") -> dict[int, Entry]:
+    """An entry's percentiles that have a value, by which they are."""
     own = summary
     for column in SAME:
         own = own[own[column] == entry.row[column]]
-    values = {q: own.loc[own["metric"] == f"latency_p{q}_ms", "median"].tolist() for q in (50, 90, 95, 99)}
-    known = {q: found[0] for q, found in values.items() if found and not math.isnan(found[0])}
-    return list(known.values()), list(known)
+    rows: dict[str, Row] = {row["metric"]: row for row in own.to_dict("records")}  # type: ignore[misc]
+    known = {q: rows[f"latency_p{q}_ms"] for q in (50, 90, 95, 99) if f"latency_p{q}_ms" in rows}
+    return {q: replace(entry, row=row) for q, row in known.items() if not math.isnan(row["median"])}
 
 
 def _handles(drawn: Sequence[Entry], looks: Looks) -> "list[Line2D]":

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from cotejo.figures.panels import (
     NARROW_IN,
+    Gaps,
     Item,
     Looks,
     cross,
     draw_lines,
     gap_rows,
+    gaps_by_line,
     handles_of,
     lines_of,
     looks_of,
@@ -130,13 +132,10 @@ def place_of(item: Item, load: str) -> float:
     return float(item.row[PLACES[load][0]]) if load_of(item) == load else math.nan
 
 
-def gaps_of(found: Sequence[Entry], metric: str, load: str) -> dict[str, list[float]]:
-    """The places of a panel's levels without a value, by line."""
-    gaps: dict[str, list[float]] = {}
-    for entry in found:
-        if entry.gap and entry.row["load"] == load and entry.row["metric"] in ("", metric):
-            gaps.setdefault(entry.label, []).append(place_of(entry, load))
-    return gaps
+def gaps_of(found: Sequence[Entry], metric: str, load: str) -> Gaps:
+    """A panel's levels without a value, by line."""
+    of_panel = [entry for entry in found if entry.row["load"] == load and entry.row["metric"] in ("", metric)]
+    return gaps_by_line(of_panel, lambda entry: place_of(entry, load))
 
 
 def key_of(entry: Entry) -> tuple[str, str]:

@@ -1,13 +1,18 @@
-"""How one result is drawn, the same in every kind of figure: its worth shows at a glance, and a failure never hides."""
+"""How one result is drawn, the same in every kind of figure: its worth shows at a glance, and a failure never hides.
+
+Each mark tells what it stands for when one points at it.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cotejo.figures.hover import tell
 from cotejo.figures.published import DASHES, Mark, shapes
 from cotejo.figures.select import Entry
 from cotejo.figures.style import FAILED, HATCH, INK, MUTED
+from cotejo.figures.telling import of_entry, of_mark
 from cotejo.labels import number
 
 if TYPE_CHECKING:
@@ -17,14 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Transform
 
 PALE = 0.4
-VALUE = "value"  # the group id of the texts that `room_for_values` makes room for
+VALUE = "value"  # the label of the texts that `room_for_values` makes room for
 
 
 def bar(axes: "Axes", place: float, entry: Entry, colour: str, thickness: float, n: bool = False) -> None:
     """A horizontal bar from 0 to the median with whisker, repeats and value; hatched unless publishable."""
     median = entry.row["median"]
     face, hatch = (colour, None) if entry.publishable else ("white", HATCH)
-    axes.barh(place, median, height=thickness, linewidth=0.8, facecolor=face, edgecolor=colour, hatch=hatch)
+    drawn = axes.barh(place, median, height=thickness, linewidth=0.8, facecolor=face, edgecolor=colour, hatch=hatch)
+    tell(drawn[0], of_entry(entry))
     ends = [median, *entry.values]
     if entry.interval:
         reach = [[median - entry.interval[0]], [entry.interval[1] - median]]
@@ -34,15 +40,17 @@ def bar(axes: "Axes", place: float, entry: Entry, colour: str, thickness: float,
         axes.scatter(entry.values, place + spread, s=7, facecolor="white", edgecolor=INK, linewidth=0.5, zorder=3)
     repeats = f" (n = {entry.row['repeats']:.0f})" if n else ""
     text = number(median) + repeats
-    axes.annotate(text, (max(ends), place), xytext=(4, 0), textcoords="offset points", va="center", gid=VALUE)
+    axes.annotate(text, (max(ends), place), xytext=(4, 0), textcoords="offset points", va="center", label=VALUE)
 
 
-def gap_text(axes: "Axes", place: float, text: str, failed: bool) -> None:
-    """What stands where a bar would be, had it a value."""
+def gap_text(axes: "Axes", place: float, text: str, what: Entry | Mark) -> None:
+    """What stands where a bar would be, had it a value: its gap, in so many lines as there is room for."""
+    failed = isinstance(what, Entry) and what.failed
     shown, colour = (f"✗ {text}", FAILED) if failed else (text, MUTED)
-    axes.annotate(
+    words = axes.annotate(
         shown, (0, place), xytext=(4, 0), textcoords="offset points", va="center", color=colour, style="italic"
     )
+    tell(words, of_entry(what) if isinstance(what, Entry) else of_mark(what))
 
 
 def published_bar(axes: "Axes", place: float, mark: Mark, colour: str, marker: str, thickness: float) -> None:
@@ -52,11 +60,12 @@ def published_bar(axes: "Axes", place: float, mark: Mark, colour: str, marker: s
         spread = np.linspace(-0.3, 0.3, len(mark.iterations)) * thickness
         faces = [INK, *["white"] * (len(mark.iterations) - 1)]
         axes.scatter(mark.iterations, place + spread, s=7, color=faces, edgecolor=INK, linewidth=0.5, zorder=5)
-    axes.scatter(
+    shape = axes.scatter(
         [mark.value], [place], s=28, marker=marker, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=4
     )
+    tell(shape, of_mark(mark))
     end = max([mark.value, *mark.iterations])
-    axes.annotate(number(mark.value), (end, place), xytext=(5, 0), textcoords="offset points", va="center", gid=VALUE)
+    axes.annotate(number(mark.value), (end, place), xytext=(5, 0), textcoords="offset points", va="center", label=VALUE)
 
 
 def shifted(axes: "Axes", points: float) -> "Transform":
@@ -76,9 +85,10 @@ def point(axes: "Axes", x: float, entry: Entry, colour: str, marker: str, place:
         reach = [[median - entry.interval[0]], [entry.interval[1] - median]]
         axes.errorbar(x, median, yerr=reach, color=colour, linewidth=1, capsize=2.5, zorder=3, transform=place)
     face = colour if entry.publishable else "white"
-    axes.scatter(
+    shape = axes.scatter(
         [x], [median], s=30, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.2, zorder=4, transform=place
     )
+    tell(shape, of_entry(entry))
 
 
 def published_point(axes: "Axes", x: float, mark: Mark, colour: str, marker: str, place: "Transform") -> None:
@@ -86,10 +96,11 @@ def published_point(axes: "Axes", x: float, mark: Mark, colour: str, marker: str
     if mark.iterations:
         passes = [x] * len(mark.iterations)
         axes.scatter(passes, mark.iterations, s=5, color=colour, linewidth=0, zorder=3, transform=place)
-    axes.scatter(
+    shape = axes.scatter(
         [x], [mark.value], s=26, marker=marker, facecolor="white", edgecolor=colour, linewidth=1.1, zorder=4,
         transform=place, alpha=PALE if mark.pale else 1,
     )  # fmt: skip
+    tell(shape, of_mark(mark))
 
 
 def gap_strip(axes: "Axes", gaps: Sequence[tuple[float, Entry]], colour: Mapping[str, str], share: float) -> None:
@@ -104,7 +115,8 @@ def gap_strip(axes: "Axes", gaps: Sequence[tuple[float, Entry]], colour: Mapping
         axes.axhspan(-row * len(gaps), 0, color="#f3f3f3", linewidth=0, zorder=0)
     for place, (x, entry) in enumerate(gaps):
         y = -row * (place + 0.5)
-        axes.scatter([x], [y], marker="x", s=18, color=colour[entry.label], linewidth=1.4, zorder=5)
+        cross = axes.scatter([x], [y], marker="x", s=18, color=colour[entry.label], linewidth=1.4, zorder=5)
+        tell(cross, of_entry(entry))
         side, shift = ("left", 6) if x <= middle else ("right", -6)
         axes.annotate(
             entry.gap, (x, y), xytext=(shift, 0), textcoords="offset points", ha=side, va="center", zorder=5,
@@ -198,7 +210,7 @@ def room_for_values(figure: "Figure", axes: "Axes") -> None:
     """Widen the value axis until every value written beside its bar lies inside the axes."""
     from matplotlib.text import Annotation
 
-    texts = [text for text in axes.texts if isinstance(text, Annotation) and text.get_gid() == VALUE]
+    texts = [text for text in axes.texts if isinstance(text, Annotation) and text.get_label() == VALUE]
     for _ in range(2):  # the axes' own width changes a little with its ticks
         figure.draw_without_rendering()
         width = axes.get_window_extent().width

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cotejo.figures.hover import tell_each
 from cotejo.figures.marks import handles_of_lines, handles_of_published, point, published_point, shifted
 from cotejo.figures.published import DASHES, Mark, better_of
 from cotejo.figures.select import Entry
 from cotejo.figures.style import FAILED, PALETTE, Style, canvas, text_width_in, wrapped
+from cotejo.figures.telling import of_entry
 from cotejo.labels import metric_label, unit_label
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ LEGEND_LINE, HANDLE_EM, BETWEEN_EM = 1.25, 1.8, 1.6
 
 Item = Entry | Mark
 PlaceOf = Callable[[Item], float]
+Gaps = Mapping[str, Sequence[tuple[float, Entry]]]  # by line
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,16 @@ def cross() -> "Artist":
     return Line2D([], [], marker="x", markersize=5, linestyle="", color=FAILED, label="no value, see below")
 
 
-def gap_rows(axes: "Axes", gaps: Mapping[str, Sequence[float]], looks: Looks, share: float) -> None:
+def gaps_by_line(found: Sequence[Item], place_of: PlaceOf) -> Gaps:
+    """What was measured, or was to be, without a value: by line, each with its place."""
+    gaps: dict[str, list[tuple[float, Entry]]] = {}
+    for item in found:
+        if isinstance(item, Entry) and item.gap:
+            gaps.setdefault(item.label, []).append((place_of(item), item))
+    return gaps
+
+
+def gap_rows(axes: "Axes", gaps: Gaps, looks: Looks, share: float) -> None:
     """Under the value axis's lower end, a row of crosses for each line that has no value somewhere.
 
     `share` is the part of the axes' height that one row takes: no data is drawn there, so nothing can hide it.
@@ -141,9 +153,12 @@ def gap_rows(axes: "Axes", gaps: Mapping[str, Sequence[float]], looks: Looks, sh
     row = (forth(top) - forth(base)) * share / (1 - share * len(gaps))
     bottom = back(forth(base) - row * len(gaps))
     axes.axhspan(bottom, base, color="#f3f3f3", linewidth=0, zorder=0)
-    for number, (label, places) in enumerate(gaps.items()):
-        height = [back(forth(base) - row * (number + 0.5))] * len(places)
-        axes.scatter(places, height, marker="x", s=18, color=looks[label][0], linewidth=1.4, zorder=5)
+    for number, (label, members) in enumerate(gaps.items()):
+        places, height = [place for place, _ in members], back(forth(base) - row * (number + 0.5))
+        crosses = axes.scatter(
+            places, [height] * len(places), marker="x", s=18, color=looks[label][0], linewidth=1.4, zorder=5
+        )
+        tell_each(crosses, [of_entry(entry) for _, entry in members])
     axes.set_yticks([tick for tick in axes.get_yticks() if base <= tick <= top])
     axes.set_ylim(bottom, top)
 

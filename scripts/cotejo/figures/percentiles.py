@@ -10,11 +10,13 @@ from cotejo.figures.levels import key_of, load_of
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import (
     NARROW_IN,
+    Gaps,
     Item,
     Looks,
     cross,
     draw_lines,
     gap_rows,
+    gaps_by_line,
     handles_of,
     lines_of,
     looks_of,
@@ -156,13 +158,9 @@ def place_of(percentile: int) -> float:
     return NormalDist().inv_cdf(percentile / 100)
 
 
-def _gaps(items: Sequence[Item], metrics: Mapping[str, tuple[str, int]]) -> dict[str, list[float]]:
-    """The places without a value, by line."""
-    gaps: dict[str, list[float]] = {}
-    for item in items:
-        if isinstance(item, Entry) and item.gap and metric_of(item):
-            gaps.setdefault(item.label, []).append(place_of(metrics[metric_of(item)][1]))
-    return gaps
+def _gaps(items: Sequence[Item], metrics: Mapping[str, tuple[str, int]]) -> Gaps:
+    """The percentiles without a value, by line."""
+    return gaps_by_line([item for item in items if metric_of(item)], lambda item: place_of(metrics[metric_of(item)][1]))
 
 
 def _said_of_gaps(found: Sequence[Entry], metrics: Mapping[str, tuple[str, int]]) -> list[str]:

@@ -182,6 +182,7 @@ def _unlike(row: Row, measured: Row) -> list[str]:
     reasons = {
         "measured on another machine": measured["system"] != row["system"],
         "synthetic weights": measured["weights"] == "synthetic",
+        "own weights": measured["weights"] == "own",
         "small scale": measured["scale"] == "small",
         "not all settings as the study asks for them": bool(measured["instead_of"]),
     }

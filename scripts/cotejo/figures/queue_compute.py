@@ -38,7 +38,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     for entry in found:
         place = names.index(entry.label)
         if entry.gap:
-            gap_text(axes, place, gaps[entry.label], entry.failed)
+            gap_text(axes, place, gaps[entry.label], entry)
         else:
             aside = (list(PARTS).index(entry.row["metric"]) - 0.5) * 0.4
             bar(axes, place + aside, entry, colour[entry.row["metric"]], thickness=THICKNESS)

@@ -89,10 +89,10 @@ def _draw(axes: "Axes", lane: Lane, place: float, gap: str, shape: Mapping[str, 
     what = lane.what
     if isinstance(what, Mark):
         if gap:
-            gap_text(axes, place, f"published: {gap}", failed=False)
+            gap_text(axes, place, f"published: {gap}", what)
         else:
             published_bar(axes, place, what, lane.colour, shape[what.machine], thickness=0.9)
     elif gap:
-        gap_text(axes, place, gap, what.failed)
+        gap_text(axes, place, gap, what)
     else:
         bar(axes, place, what, lane.colour, thickness=0.9, n=n)

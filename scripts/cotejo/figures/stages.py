@@ -52,7 +52,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
             place = metrics.index(entry.row["metric"]) + (names.index(entry.label) - (len(names) - 1) / 2) * pitch
             bar(axes, place, entry, colour[entry.label], thickness=pitch * 0.85)
     for number, entry in enumerate(gaps):
-        gap_text(axes, len(metrics) + number, entry.gap, entry.failed)
+        gap_text(axes, len(metrics) + number, entry.gap, entry)
     labels = [metric_label(metric).removesuffix(", median") for metric in metrics]
     labels += [style.wrapped(entry.label, 0.34) for entry in gaps]
     quantity = "Median time of a frame (ms), lower is better"

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cotejo.environment import merge_key
+from cotejo.figures.hover import some_of, tell_along
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import NARROW_IN, Looks, looks_of, panels_below_legend, settle
 from cotejo.figures.select import Entry, entries, no_values, note
 from cotejo.figures.style import Style, empty, wrapped
+from cotejo.figures.telling import judged, named
 from cotejo.files import digest, read_json
 from cotejo.labels import number
 from cotejo.record import samples_path
@@ -192,13 +194,25 @@ def _told(curves: Sequence[Curve], options: Mapping[str, Any]) -> list[str]:
 def _line(axes: "Axes", curve: Curve, name: str, looks: Looks, options: Mapping[str, Any]) -> None:
     """One quantity of one run."""
     colour, marker = looks[curve.entry.label]
-    places, means = means_of(curve.by_quantity[name], _width(curve, options))
-    axes.plot(
+    width = _width(curve, options)
+    places, means = means_of(curve.by_quantity[name], width)
+    (line,) = axes.plot(
         places, np.median(means, axis=0), color=colour, linewidth=1.1, marker=marker if len(places) <= FEW else "",
         markersize=3.5, markerfacecolor="white", markeredgewidth=0.9,
     )  # fmt: skip
+    tell_along(line, {k: _told_of_step(curve, name, places[k], means[:, k], width) for k in some_of(len(places))})
     if len(means) > 1:
         axes.fill_between(places, means.min(axis=0), means.max(axis=0), color=colour, alpha=PALE, linewidth=0)
+
+
+def _told_of_step(curve: Curve, name: str, place: float, values: np.ndarray, width: int) -> str:
+    """A step's value in words: of several repeats their median, and from the least to the most."""
+    quantity, _, unit = NAMES[name].rstrip(")").partition(" (")
+    mean = f", mean of {width} steps" if width > 1 else ""
+    several = f"median of {len(values)} repeats, {number(min(values))} to {number(max(values))}"
+    among = several if len(values) > 1 else "one repeat"
+    text = f"step {place:g}{mean}: {quantity.lower()} {number(float(np.median(values)))} {unit}"
+    return f"{named(curve.entry)}: {text} ({among}), {', '.join(judged([curve.entry.row]))}"
 
 
 def _handles(curves: Sequence[Curve], looks: Looks, options: Mapping[str, Any]) -> "list[Artist]":

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cotejo.figures.hover import with_titles
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -165,9 +167,11 @@ def colours(names: Iterable[str]) -> Mapping[str, str]:
 def save(figure: "Figure", path: Path, form: str, title: str, words: str = "", dpi: int = 200) -> None:
     """Write a figure as svg, png or pdf, the same bytes for the same figure each time.
 
-    `words` say the same as the figure, for who can't see it.
+    `words` say the same as the figure, for who can't see it. In an svg each mark has its value as its title.
     """
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     metadata: dict[str, Any] = {"Title": title, **dates.get(form, {})}
     metadata["Subject" if form == "pdf" else "Description"] = words
     figure.savefig(path, format=form, metadata=metadata, dpi=dpi)
+    if form == "svg":
+        path.write_text(with_titles(path.read_text(encoding="utf-8"), figure), encoding="utf-8")

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cotejo.figures.hover import MOST_ALONG, tell_along
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import MARKERS, NARROW_IN, panels_below_legend, settle
@@ -13,7 +14,7 @@ from cotejo.figures.published import DASHES
 from cotejo.figures.published import MARKERS as PUBLISHED_MARKERS
 from cotejo.figures.select import OF_LEVELS, Entry, entries, note
 from cotejo.figures.style import MUTED, Style, colours, empty, wrapped
-from cotejo.figures.traces import CPU, Readings, Trace, log_trace, record_trace
+from cotejo.figures.traces import CPU, Readings, Trace, log_trace, peaks_of, record_trace
 from cotejo.labels import number
 
 if TYPE_CHECKING:
@@ -182,10 +183,12 @@ def _panel(axes: "Axes", trace: Trace, name: str, colour: Mapping[str, str], mos
             readings = trace.by_quantity[name][which]
             few = len(readings.times) <= FEW
             marker = (PUBLISHED_MARKERS if trace.published else MARKERS)[number_of] if few else ""
-            axes.plot(
+            (line,) = axes.plot(
                 readings.times, readings.values, color=shade, linewidth=0.8, marker=marker, markersize=3,
                 markerfacecolor="white", markeredgewidth=0.8, linestyle=DASHES if trace.published else "-",
             )  # fmt: skip
+            peaks = peaks_of(readings.values, MOST_ALONG)
+            tell_along(line, {k: _told_of(trace, name, which, readings.times[k], readings.values[k]) for k in peaks})
     if name in TRAFFIC:
         axes.set_yscale("symlog", linthresh=FEW_MB_PER_S)
         axes.set_yticks([tick for tick in (0, 10, 100, 1000, 10_000, 100_000) if tick <= most])
@@ -197,6 +200,14 @@ def _panel(axes: "Axes", trace: Trace, name: str, colour: Mapping[str, str], mos
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.grid()
+
+
+def _told_of(trace: Trace, name: str, which: str, time: float, value: float) -> str:
+    """A reading in words."""
+    quantity, _, unit = NAMES[name].rstrip(")").partition(" (")
+    when = f"reading {time:g}" if trace.published else f"{time:.1f} s"
+    text = f"{_heading(trace)}: {which}, {when}: {quantity}{':' if unit else ''} {number(value)} {unit}"
+    return ", ".join([text, "a single reading", *trace.worth])
 
 
 def _most(traces: Sequence[Trace], name: str) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cotejo.accelerators import own
 from cotejo.figures.select import Entry
+from cotejo.figures.telling import judged
 from cotejo.files import read_json
 from cotejo.telemetry.dmon import read_dmon
 from cotejo.telemetry.table import Table, Window, read_table, several
@@ -31,6 +32,7 @@ class Trace:
     published: bool
     by_quantity: Mapping[str, Mapping[str, Readings]]
     windows: Sequence[Window] = ()  # of the load levels, on the same clock
+    worth: Sequence[str] = ()  # the verdict of all repeats together, and the marks
 
 
 def log_trace(path: Path, title: str, quantities: Sequence[str]) -> Trace:
@@ -61,7 +63,7 @@ def record_trace(folder: Path, entry: Entry, quantities: Sequence[str]) -> Trace
             for level in record["levels"]
         ]
         by_quantity = _of_table(read_table(telemetry), start_s, quantities, own(record))
-        return Trace(entry.of_run, False, by_quantity, windows)
+        return Trace(entry.of_run, False, by_quantity, windows, judged([entry.row]))
     return None
 
 
@@ -96,10 +98,15 @@ def _cores(table: Table, start_s: float) -> Readings:
 
 
 def _thinned(times: Sequence[float], values: Sequence[float]) -> Readings:
-    """Of many readings as many as can be drawn: of each stretch the highest, for a peak is what one looks for."""
-    stretch = math.ceil(len(times) / MOST_POINTS)
-    peaks = [
-        max(range(first, min(first + stretch, len(times))), key=lambda place: values[place])
-        for first in range(0, len(times), stretch)
-    ]
+    """Of many readings as many as can be drawn."""
+    peaks = peaks_of(values, MOST_POINTS)
     return Readings([times[place] for place in peaks], [values[place] for place in peaks])
+
+
+def peaks_of(values: Sequence[float], most: int) -> list[int]:
+    """The places of at most so many values: of each stretch the highest, for a peak is what one looks for."""
+    stretch = math.ceil(len(values) / most)
+    return [
+        max(range(first, min(first + stretch, len(values))), key=lambda place: values[place])
+        for first in range(0, len(values), max(1, stretch))
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cotejo.figures.hover import tell
 from cotejo.figures.marks import handles_of_published, unpublishable
 from cotejo.figures.options import COMMON, METRIC
 from cotejo.figures.panels import NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle, value_of
@@ -22,6 +23,7 @@ from cotejo.figures.published import (
 )
 from cotejo.figures.select import Entry, Row, entries, known, no_values, note, sentence
 from cotejo.figures.style import FAILED, MUTED, Style, colours, empty
+from cotejo.figures.telling import of_entry, of_mark
 from cotejo.labels import accelerators_label, value_label
 from cotejo.stand_in import asked
 
@@ -81,6 +83,12 @@ class Point:
     @property
     def drawn(self) -> bool:
         return self.minutes is not None or self.gib is not None or self.out_of_memory
+
+    @property
+    def told(self) -> str:
+        """Its time and its memory in words."""
+        items = (item for item in (self.time, self.memory) if item is not None)
+        return "; ".join(of_mark(item) if isinstance(item, Mark) else of_entry(item) for item in items)
 
 
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
@@ -262,9 +270,16 @@ def _mark(axes: "Axes", point: Point, place: tuple[float, float], shade: str) ->
     x, y = place
     if isinstance(point.any, Mark):
         size = 60 if point.out_of_memory else 30
-        axes.scatter([x], [y], marker=MARKERS[0], s=size, facecolor="white", edgecolor=shade, linewidth=1.2, zorder=4)
+        shape = axes.scatter(
+            [x], [y], marker=MARKERS[0], s=size, facecolor="white", edgecolor=shade, linewidth=1.2, zorder=4
+        )
+        tell(shape, point.told)
     if point.out_of_memory:
-        axes.scatter([x], [y], marker="x", s=12 if point.published else 34, color=shade, linewidth=1.6, zorder=5)
+        cross = axes.scatter(
+            [x], [y], marker="x", s=12 if point.published else 34, color=shade, linewidth=1.6, zorder=5
+        )
+        if not point.published:
+            tell(cross, point.told)
     if not isinstance(point.any, Entry) or point.out_of_memory:
         return
     for item, unit, along in ((point.memory, GIB, "x"), (point.time, 60.0, "y")):
@@ -273,7 +288,8 @@ def _mark(axes: "Axes", point: Point, place: tuple[float, float], shade: str) ->
             reach = [[(item.row["median"] - low) / unit], [(high - item.row["median"]) / unit]]
             axes.errorbar(x, y, **{f"{along}err": reach}, color=shade, linewidth=1, capsize=2, zorder=3)  # type: ignore[arg-type]
     face = shade if point.any.publishable else "white"
-    axes.scatter([x], [y], marker="o", s=30, facecolor=face, edgecolor=shade, linewidth=1.2, zorder=4)
+    shape = axes.scatter([x], [y], marker="o", s=30, facecolor=face, edgecolor=shade, linewidth=1.2, zorder=4)
+    tell(shape, point.told)
 
 
 def _handles(found: Sequence[Entry], marks: Sequence[Mark], colour: Mapping[str, str]) -> "list[Artist]":

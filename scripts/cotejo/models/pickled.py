@@ -56,7 +56,10 @@ def load(path: Path, classes: tuple[Any, ...] = ()) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "class" in line), str(error))
-        raise CotejoError(f"{path.name}: holds more than weights and is not opened: {reason.strip()}") from error
+        raise CotejoError(
+            f"{path.name}: holds more than weights and is not opened: {reason.strip().rstrip('.')}. Take a model that "
+            "has safetensors, or a revision that holds weights alone"
+        ) from error
 
 
 def convert_transformers(sources: list[Path], folder: Path) -> None:

@@ -19,11 +19,13 @@ BYTES = {"float64": 8, "int64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 def write_model(folder: Path, model: str, entry: dict[str, Any], scale: str, seed: int, headers_only: bool) -> None:
     """Fill a model folder; with `headers_only` all but the weights, and plan.json instead of model.json."""
+    if is_own(entry):
+        entry = entry | {"full": shaping(spelled_out(entry["architecture"], entry["full"]))}
     config = config_at(entry, scale)
     kind = architecture(entry["architecture"])
     shapes: Shapes = kind.tensors(config)
     parameters = count_parameters(shapes)
-    if scale == "full" and parameters != entry["parameters"]:
+    if scale == "full" and not is_own(entry) and parameters != entry["parameters"]:
         raise CotejoError(
             f"config/models.yaml: {model}.parameters: {entry['parameters']}: the architecture under `full` has "
             f"{parameters}. Correct whichever is wrong"

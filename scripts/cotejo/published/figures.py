@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cotejo.figures.hover import tell, tell_each
 from cotejo.figures.published import DASHES, MARKERS
 from cotejo.figures.style import GRID, INK, MUTED, Style, canvas, colours
 from cotejo.labels import TIMES
@@ -46,10 +47,11 @@ class LittlesLaw:
         axes.axhspan(100 - bound, 100 + bound, color=GRID, alpha=0.5, linewidth=0)
         axes.axhline(100, color=MUTED, linewidth=0.9)
         for place, (name, colour) in enumerate(colours(self.series).items()):
-            axes.plot(
+            (line,) = axes.plot(
                 *zip(*self.series[name], strict=True), color=colour, marker=MARKERS[place % len(MARKERS)],
                 markerfacecolor="white", markersize=5, linestyle=DASHES, linewidth=1.2, label=name,
             )  # fmt: skip
+            tell_each(line, [f"published: {name}, {n:g} at once: {share:.1f} %" for n, share in self.series[name]])
         axes.set_xticks(sorted({level for points in self.series.values() for level, _ in points}))
         axes.set_xlabel("Requests at once")
         axes.set_ylabel("Accounted for (%)")
@@ -88,11 +90,18 @@ class ResponseTimes:
             base = bases[name]
             axes.axhline(base, color=MUTED, linewidth=0.6)
             for low, high, count in self.bins[name]:
-                axes.bar(low, count, high - low, base, align="edge", color=colour, edgecolor="white", linewidth=0.5)
+                drawn = axes.bar(
+                    low, count, high - low, base, align="edge", color=colour, edgecolor="white", linewidth=0.5
+                )
+                tell(drawn[0], f"published: {name}: {count} requests took {low:g} to {high:g} s")
                 if count:
                     axes.text((low + high) / 2, base + count, str(count), ha="center", va="bottom", color=MUTED)
             marked_s = [*self.percentiles[name].values()]
-            axes.plot(marked_s, [base - 0.1 * most] * len(marked_s), marker="^", markersize=4, color=INK, linestyle="")
+            below = [base - 0.1 * most] * len(marked_s)
+            (shapes,) = axes.plot(marked_s, below, marker="^", markersize=4, color=INK, linestyle="")
+            tell_each(
+                shapes, [f"published: {name}: {q} {value_s:g} s" for q, value_s in self.percentiles[name].items()]
+            )
             for words, middle_s in labels(self.percentiles[name], longest_s / 12):
                 axes.text(middle_s, base - 0.18 * most, words, ha="center", va="top")
         axes.set_ylim(-0.5 * most, row * len(self.bins) - 0.4 * most)

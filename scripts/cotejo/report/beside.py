@@ -1,4 +1,4 @@
-"""What the report says of a study's results beside what was published: plain data, grouped by run."""
+"""What the report says of a study's results beside what was published: plain data, a line for each published value."""
 
 import math
 from collections import Counter
@@ -9,8 +9,8 @@ import pandas as pd
 
 from cotejo.equivalence import NOT_COMPARABLE
 from cotejo.labels import HERE, metric_label, number, value_label
+from cotejo.report.results import exact, interval, parts
 from cotejo.standing import NOT_MEASURED, OUT_OF_MEMORY, WORDS
-from cotejo.verdict import SEPARATOR
 
 Row = Mapping[str, Any]
 
@@ -23,76 +23,62 @@ EXPLAINED = {
     "not comparable": "measured, but not the same thing, or not well enough to tell: the reasons say which",
     "not measured": "published, and nothing here measured it: the reasons say why",
 }
-# What rows of one run may differ in, beside the metric.
 SETTINGS = ("model", "backend", "precision", "accelerators", "split", "client", "concurrency")
-MACHINE = ("origin", "system", "environment")
+MACHINE = ("origin", "system")
 
 
 def beside(comparison: pd.DataFrame, tolerance_percent: float) -> dict[str, Any]:
     """A study's comparison (as `cotejo.standing.read_standings` gives it) as a page tells it.
 
-    What all measured rows have in common is said once on top, and what all rows of a run share, once above them.
+    A line for each published value, those of one run together, and last what no run measures again. What all that was
+    measured has in common is said once on top.
     """
     rows: list[Row] = [*comparison.to_dict("records")]  # type: ignore[list-item]
     counted = Counter(row["standing"] for row in rows)
     common = shared(reasons(row) for row in rows if row["standing"] != NOT_MEASURED)
-    measured = [tuple(row[key] for key in MACHINE) for row in rows if row["system"]]
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in sorted(rows, key=lambda row: not row["name"]):
         groups.setdefault((row["name"], row["published_system"]), []).append(row)
+    apart = {key: environments(members) for key, members in groups.items()}
+    measured = {tuple(row[key] for key in MACHINE) for row in rows if row["system"]}
     return {
         "counts": [{"word": word, "count": counted[word], "text": EXPLAINED[word]} for word in WORDS if counted[word]],
         "least": number(1 / (1 + tolerance_percent / 100)),
         "most": number(1 + tolerance_percent / 100),
         "tolerance": f"{tolerance_percent:g}",
         "common": common,
-        "several": len({machine[:2] for machine in measured}) > 1 or any(map(environments, groups.values())),
-        "groups": [group(members, common) for members in groups.values()],
+        "several": len(measured) > 1 or any(apart.values()),
+        "lines": [line(row, common, apart[key]) for key, members in groups.items() for row in members],
     }
 
 
-def group(members: Sequence[Row], common: Sequence[str]) -> dict[str, Any]:
-    """The rows of one run and one published system, with what they share on top."""
-    own = [without(reasons(row), common) for row in members]
-    noted = [remarks(row) for row in members]
-    together, noted_together = (shared(lists) if len(members) > 1 else [] for lists in (own, noted))
-    apart = environments(members)
-    differing = [key for key in SETTINGS if len({row[key] for row in members}) > 1]
-    fixed = [key for key in SETTINGS if key not in differing and members[0][key]]
-    return {
-        "name": members[0]["name"] or "what no run re-measures",
-        "system": members[0]["published_system"],
-        "settings": settings_text(members[0], fixed),
-        "reasons": together,
-        "remarks": noted_together,
-        "lines": [
-            {
-                **line(row, differing),
-                "machine": machine(row, apart),
-                "reasons": without(reasons_of_row, together),
-                "remarks": without(remarks_of_row, noted_together),
-            }
-            for row, reasons_of_row, remarks_of_row in zip(members, own, noted, strict=True)
-        ],
-    }
+def line(row: Row, common: Sequence[str], apart: bool) -> dict[str, Any]:
+    """One published value, and what was measured of it.
 
-
-def line(row: Row, differing: Sequence[str]) -> dict[str, Any]:
-    """One published value, and what was measured of it."""
+    Reasons that are in `common` are left out; `apart` says whether the environment tells machines apart.
+    """
     measured = not math.isnan(row["median"])
     # As printed is enough where only the unit's name differs from ours.
     converted = measured and row["published"] > 0 and float(row["value"]) != row["published"]
     return {
+        "name": row["name"] or "not measured again",
+        "settings": settings_text(row),
+        "system": row["published_system"],
         "metric": metric_text(row),
-        "settings": settings_text(row, differing),
         "published": f"{row['value']} {row['published_unit']}" if row["value"][:1].isdigit() else row["value"],
+        "published_exact": exact(row["published"]),
         "converted": f"{number(row['published'])} {row['unit']}" if converted else "",
         "ours": f"{number(row['median'])} {row['unit']}" if measured else instead_of_value(row),
+        "ours_exact": exact(row["median"]),
         "interval": interval(row["low"], row["high"]),
         "ratio": "" if math.isnan(row["ratio"]) else number(row["ratio"]),
+        "ratio_exact": exact(row["ratio"]),
         "ratio_interval": interval(row["ratio_low"], row["ratio_high"]),
+        "machine": machine(row, apart),
         "standing": row["standing"],
         "like": row["standing"] not in (NOT_COMPARABLE, NOT_MEASURED),
+        "reasons": [reason for reason in reasons(row) if reason not in common],
+        "remarks": remarks(row),
     }
 
 
@@ -125,19 +111,14 @@ def machine(row: Row, apart: bool) -> str:
     return ", ".join([*where, *([value_label("environment", row["environment"])] if apart else [])])
 
 
-def settings_text(row: Row, keys: Sequence[str]) -> str:
-    """Some of a row's settings in one line."""
-    return " · ".join(filter(None, (setting(key, row[key]) for key in keys if row[key])))
+def settings_text(row: Row) -> str:
+    """A row's settings in one line."""
+    return " · ".join(filter(None, (setting(key, row[key]) for key in SETTINGS if row[key])))
 
 
 def setting(key: str, value: str) -> str:
     """A setting in a few words: "2 GPUs", "4 at once"."""
     return f"{value}\u00a0at\u00a0once" if key == "concurrency" else value_label(key, value)
-
-
-def interval(low: float, high: float) -> str:
-    """An interval in words; empty where there is none."""
-    return "" if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"
 
 
 def reasons(row: Row) -> list[str]:
@@ -148,16 +129,6 @@ def reasons(row: Row) -> list[str]:
 def remarks(row: Row) -> list[str]:
     """What there is to know of a published value, the document's own words or its reader's note included."""
     return [*parts(row["remarks"]), *filter(None, [row["note"]])]
-
-
-def without(items: Sequence[str], others: Sequence[str]) -> list[str]:
-    """The items that aren't among the others."""
-    return [item for item in items if item not in others]
-
-
-def parts(cell: str) -> list[str]:
-    """What a cell lists."""
-    return [part for part in cell.split(SEPARATOR) if part]
 
 
 def shared(lists: Iterable[Sequence[str]]) -> list[str]:

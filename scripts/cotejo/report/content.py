@@ -1,6 +1,5 @@
 """What the report says, as plain data: every text is still unescaped, and nothing here knows HTML."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,17 +7,14 @@ from typing import Any
 import pandas as pd
 
 from cotejo.figures import figure
-from cotejo.figures.select import known
-from cotejo.labels import HERE, level_label, mark_label, metric_label, number, value_label
+from cotejo.labels import mark_label, number, value_label
 from cotejo.report.allocation import further_nodes, of_slurm, of_staging
+from cotejo.report.results import tables, unique, worth
 from cotejo.report.serving import servers
-from cotejo.verdict import NOT_MEASURED, SEPARATOR
+from cotejo.verdict import NOT_MEASURED
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
-
-# What a run's line names beside its id, where it isn't the same for the whole study.
-SHOWN = ("origin", "system", "level")
 
 EXPLAINED = {
     "publishable": "enough was measured, it was steady, and the machine was quiet",
@@ -47,6 +43,7 @@ def content(
         "overlay": study["overlay"],
         "marks": [mark_label(mark) for mark in unique(mark for record in found for mark in record["marks"])],
         "period": period(found),
+        "doubt": doubt(counted),
         "verdicts": [
             {"word": word, "count": counted[word], "text": EXPLAINED[word]} for word in EXPLAINED if counted[word]
         ],
@@ -57,11 +54,23 @@ def content(
         "worth": worth([*verdicts.to_dict("records")]),  # type: ignore[list-item]
         "failures": failures(records),
         "servers": servers(found),
-        "machines": machines(found),
+        "machines": (measured_on := machines(found)),
+        "places": unique(in_short(machine) for machine in measured_on),
         "models": models(found),
         "code": unique(record["git_revision"] or "not under git" for record in found),
         "runs": links(records),
     }
+
+
+def doubt(counted: Mapping[str, int]) -> str:
+    """How many of the results that were measured are not to be published; empty where all are."""
+    measured = sum(count for word, count in counted.items() if word != NOT_MEASURED)
+    lacking = measured - counted.get("publishable", 0)
+    if not lacking:
+        return ""
+    if lacking == measured:
+        return "No result on this page is publishable"
+    return f"{lacking} of the {measured} results on this page {'is' if lacking == 1 else 'are'} not publishable"
 
 
 def described(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -72,101 +81,6 @@ def described(entry: Mapping[str, Any]) -> dict[str, str]:
         "title": entry.get("title", kind.TITLE),
         "caption": entry.get("caption", f"{kind.TITLE}."),
     }
-
-
-def tables(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """A table for each task."""
-    return [table(task, [row for row in rows if row["task"] == task]) for task in unique(row["task"] for row in rows)]
-
-
-def table(task: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """A task's results: a line for each run, environment and level, a column for each metric."""
-    metrics = {row["metric"]: row for row in rows if row["metric"]}
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        key = (row["run"], row["digest"], row["origin"], row["system"], row["environment"], row["level"])
-        groups.setdefault(key, []).append(row)
-    extra = differing(rows)
-    lines = [line(members, list(metrics), extra) for members in groups.values()]
-    shown = Counter((each["name"], each["settings"], *each["extra"]) for each in lines)
-    for each in lines:
-        if shown[each["name"], each["settings"], *each["extra"]] > 1:
-            each["name"] = each["run"]  # they differ in a setting that only the id shows
-    return {
-        "task": task.replace("-", " ").capitalize(),
-        "extra": extra,
-        "metrics": [{"label": metric_label(name), "unit": row["unit"]} for name, row in metrics.items()],
-        "lines": lines,
-    }
-
-
-def differing(rows: Sequence[Row]) -> list[str]:
-    """The columns that a table must show beside the run, because its rows differ in them."""
-    columns = [column for column in SHOWN if len(known(rows, column)) > 1]
-    # Only where one run was measured in several environments: runs of unlike code always differ in theirs.
-    keys = {(row["run"], row["origin"], row["system"], row["environment"]) for row in rows}
-    return [*columns, "environment"] if len(keys) > len({key[:3] for key in keys}) else columns
-
-
-def extra_cell(row: Row, column: str) -> str:
-    """What stands in a differing column; what was measured here has no origin."""
-    if column == "level":
-        return level_label(row["level"])
-    return HERE if column == "origin" and row["system"] and not row["origin"] else row[column]
-
-
-def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
-    """One line of a table. Its verdict is that of its values; a blank one's own reason stands in its cell."""
-    by_metric = {row["metric"]: row for row in members}
-    shown = next((row for row in members if not math.isnan(row["median"])), members[0])
-    settings = (
-        "model", "dataset", "backend", "provider", "server", "client", "precision", "accelerators", "nodes", "split",
-        "processes", "cores",
-    )  # fmt: skip
-    return {
-        "run": shown["run"],
-        "name": shown["name"],
-        "settings": " · ".join(filter(None, (value_label(column, shown[column]) for column in settings))),
-        "extra": [extra_cell(shown, column) for column in extra],
-        "cells": [cell(by_metric[name]) if name in by_metric else None for name in metrics],
-        "attempts": f"{shown['attempts'] - shown['failures']:.0f} of {shown['attempts']:.0f}",
-        "verdict": shown["verdict"],
-        "why": shown["reasons"] if shown["verdict"] == NOT_MEASURED else "",
-    }
-
-
-def cell(row: Row) -> dict[str, str]:
-    """A value with its interval, or the reason that it is blank."""
-    if math.isnan(row["median"]):
-        return {"value": "", "interval": "", "reason": row["reasons"].split(SEPARATOR)[0]}
-    interval = "" if math.isnan(row["low"]) else f"{number(row['low'])} to {number(row['high'])}"
-    return {"value": number(row["median"]), "interval": interval, "reason": ""}
-
-
-def worth(rows: Sequence[Row]) -> dict[str, Any]:
-    """The table of verdicts: a line for each run and level, with every reason and how it was measured."""
-    extra = differing(rows)
-    return {
-        "extra": extra,
-        "lines": [
-            {
-                "run": row["run"],
-                "extra": [extra_cell(row, column) for column in extra],
-                "verdict": row["verdict"],
-                "reasons": parts(row["reasons"]),
-                "blank": parts(row["blank"]),
-                "repeats": f"{row['repeats'] or 0} of {row['attempts']}",
-                "ended": row["ended"],
-                "order": row["order"],
-            }
-            for row in rows
-        ],
-    }
-
-
-def parts(cell: str) -> list[str]:
-    """What a cell lists."""
-    return [part for part in cell.split(SEPARATOR) if part]
 
 
 def place(record: Record) -> str:
@@ -235,6 +149,12 @@ def machine(group: Sequence[Record]) -> dict[str, Any]:
     }
 
 
+def in_short(machine: Mapping[str, Any]) -> str:
+    """A machine in a few words: its place, processor, GPUs."""
+    facts = machine["facts"]
+    return ": ".join([machine["place"], ", ".join(facts[key] for key in ("CPU", "GPUs") if key in facts)])
+
+
 def models(records: Iterable[Record]) -> list[dict[str, str]]:
     """Each model that was measured: what it is, where its weights come from, its licence."""
     found = {}
@@ -266,8 +186,3 @@ def period(records: Sequence[Record]) -> str:
     last = max(record["finished_at"] for record in records)
     until = last[11:16] if first[:10] == last[:10] else f"{last[:10]} {last[11:16]}"
     return f"{first[:10]} {first[11:16]} to {until} UTC"
-
-
-def unique(items: Iterable[str]) -> list[str]:
-    """The items, each once, in the order of their first appearance."""
-    return list(dict.fromkeys(items))

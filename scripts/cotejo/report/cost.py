@@ -9,6 +9,7 @@ from cotejo.cost_pairs import Pair, pairs
 from cotejo.cost_rows import PUBLISHED, Row
 from cotejo.cost_words import hour_of_work, roughly, said_of_prices, share, shares, without_price
 from cotejo.labels import level_label, metric_label, number, value_label
+from cotejo.report.results import exact, interval
 
 SETTINGS = (
     "model", "dataset", "backend", "provider", "server", "client", "precision", "cores", "accelerators", "nodes",
@@ -42,8 +43,11 @@ def line(row: Row) -> dict[str, Any]:
         "rate": f"{number(row['median'])} {row['unit']}",
         "rate_interval": interval(row["low"], row["high"]),
         "metric": metric_label(row["metric"]),
+        "rate_exact": exact(row["median"]),
         "hour": number(hour_of_work(row)),
+        "hour_exact": exact(hour_of_work(row)),
         "usd": number(row["usd"]),
+        "usd_exact": exact(row["usd"]),
         "interval": interval(row["usd_low"], row["usd_high"]),
         "verdict": row["verdict"],
         "published": row["basis"] == PUBLISHED,
@@ -59,6 +63,9 @@ def break_even(pair: Pair) -> dict[str, Any]:
         "owned": pair.owned["machine"],
         "rented": pair.rented["machine"],
         "speed": number(pair.speed),
+        "speed_exact": exact(pair.speed),
+        "share_exact": exact(pair.break_even()),
+        "purchase_exact": exact(most_usd),
         "share": share(pair.break_even()),
         "interval": shares(*pair.interval),
         "utilisation": f"{100 * pair.owned['utilisation']:g}\u00a0%",
@@ -84,8 +91,3 @@ def level(row: Row) -> str:
     if row["level"]:
         return "" if row["level"] == "single-stream" else level_label(row["level"])
     return "" if math.isnan(row["concurrency"]) else level_label(f"concurrency-{row['concurrency']:g}")
-
-
-def interval(low: float, high: float) -> str:
-    """An interval in words; empty where there is none."""
-    return "" if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"

@@ -92,7 +92,8 @@ def wait_for(url: str, children: "list[subprocess.Popen[bytes]]") -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
         if children[0].poll() is not None:
-            sys.exit(f"llava.serve.controller: ended with exit code {children[0].returncode}")
+            code = children[0].returncode
+            sys.exit(f"error: llava.serve.controller: ended with exit code {code}. Read what it said above")
         try:
             opener.open(urllib.request.Request(f"{url}/list_models", method="POST"), timeout=5).close()
             return

@@ -97,7 +97,7 @@ def identify(endpoint: Endpoint) -> Identity | None:
     if about is None:
         return None
     if not isinstance(about, dict) or not {"model_id", "version"} <= set(about):
-        raise CotejoError(f"{endpoint.url()}: /info answers {about!r:.200}: it is not TGI, but another server")
+        raise CotejoError(f"{endpoint.url()}: /info answers {about!r:.200}: it isn't TGI, but another server")
     if str(about["model_id"]).rpartition("/")[2] != endpoint.model:
         raise CotejoError(f"{endpoint.url()}: model_id: {about['model_id']}: serves that, not {endpoint.model}")
     facts = ("model_id", "model_dtype", "model_device_type", "max_concurrent_requests", "sha", "router")

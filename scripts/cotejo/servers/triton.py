@@ -55,7 +55,8 @@ def check(run: Mapping[str, Any]) -> None:
             raise CotejoError("max_batch: 1: leaves nothing to batch. Raise it, or take `batching: none`")
         if sizes != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= most:
             raise CotejoError(
-                f"preferred_batches: {run['preferred_batches']}: must rise, and end at max_batch ({most}) or before"
+                f"preferred_batches: {run['preferred_batches']}: must rise, and end at max_batch ({most}) or before. "
+                "Mend it"
             )
     if of_engine:
         triton_plan.check(run)
@@ -154,7 +155,7 @@ def identify(endpoint: Endpoint) -> Identity | None:
         return None
     about = ask_json(endpoint, "/v2")
     if not isinstance(about, dict) or about.get("name") != "triton":
-        raise CotejoError(f"server: {endpoint.url()}: is not Triton, it is another server: /v2 answers {about!r}")
+        raise CotejoError(f"server: {endpoint.url()}: isn't Triton: /v2 answers {about!r}")
     if ready[0] != 200:
         return None
     return Identity(about["version"], {**facts(_asked(endpoint, "/config")), "extensions": about["extensions"]})
@@ -185,7 +186,7 @@ def counted(statistics: Mapping[str, Any], model: str) -> dict[str, float]:
     """
     own = [entry for entry in statistics["model_stats"] if entry["name"] == model]
     if len(own) != 1:
-        raise CotejoError(f"server: counts {len(own)} versions of {model}, not one: it is not the server that was made")
+        raise CotejoError(f"server: counts {len(own)} versions of {model}, not one: it isn't the one that was started")
     inference = own[0]["inference_stats"]
     return {
         "requests": inference["success"]["count"],

@@ -73,7 +73,10 @@ def wait_for(address: str, port: int) -> None:
             time.sleep(ASK_S)
         else:
             return
-    sys.exit(f"error: Ray can't be reached at {address}:{port} within {JOIN_S:g} s")
+    sys.exit(
+        f"error: {address}:{port}: Ray can't be reached there within {JOIN_S:g} s. Name the network interface of the "
+        "nodes as `slurm: interface` in the system's file"
+    )
 
 
 def wait_for_nodes(nodes: int) -> None:
@@ -86,7 +89,8 @@ def wait_for_nodes(nodes: int) -> None:
         while (alive := [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]) and len(alive) < nodes:
             if time.monotonic() > deadline_s:
                 sys.exit(
-                    f"error: only {', '.join(alive)} joined Ray within {JOIN_S:g} s, {len(alive)} of {nodes} nodes"
+                    f"error: Ray: {len(alive)} of {nodes} nodes joined within {JOIN_S:g} s: {', '.join(alive)}. Name "
+                    "the network interface of the nodes as `slurm: interface` in the system's file"
                 )
             time.sleep(ASK_S)
     finally:
@@ -100,7 +104,7 @@ def run(command: Sequence[str], ray: "subprocess.Popen[bytes]") -> NoReturn:
     try:
         while module.poll() is None:
             if ray.poll() is not None:
-                sys.exit(f"error: Ray has ended with exit code {ray.returncode}")
+                sys.exit(f"error: Ray: has ended with exit code {ray.returncode}. Read what it said above")
             time.sleep(ASK_S / 5)
     finally:
         end(module)

@@ -42,7 +42,7 @@ def read_dmon(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise CotejoError(f"{path}: no such file") from error
+        raise CotejoError(f"{path}: no such file. Mend the path") from error
     except UnicodeDecodeError as error:
         raise _wrong(path, 1, "not text") from error
     rows = list(_rows(path, text))

@@ -1,0 +1,192 @@
+"""Every message that a user can cause, collected from the source by its syntax trees."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cotejo.command import ROOT
+from tests.message_texts import FUNCTIONS, Function, Module, Reader, has_words, modules_of
+
+# Exceptions that end nothing by themselves: another message takes up what they say, or a failed request's row does.
+INNER = ("ValueError", "RuntimeError", "ImportError", "OSError", "ConstructorError", "UnpicklingError",
+         "ArgumentTypeError", "AnswerError", "Untried", "Refusal")  # fmt: skip
+SLUGGED = ("Failure", "ServingError")  # called with the slug of a reason, and a message
+
+
+@dataclass(frozen=True, order=True)
+class Message:
+    """One wording of what is said. `says` is the function that says it as a part of others, or empty."""
+
+    module: str
+    text: str
+    kind: str
+    reason: str = ""  # the slug or the word before the text, where there is one
+    says: str = ""
+
+    @property
+    def place(self) -> str:
+        """What the message begins with, up to a colon: where the fault is; empty where it names no place."""
+        match = re.match(r"((?:\{[^{}]*\}|`[^`]*`|[^`{}.;]|\.(?=\w))*?):(?=\s)", self.text)
+        return match[1] if match else ""
+
+    @property
+    def remedy(self) -> str:
+        """What the reader can do: the sentences after the first, or how the last part ends; empty where there are none."""
+        match = re.search(r"(?:\. |\? |; )(?=[A-Z`{(])(.*)$", self.text, flags=re.DOTALL)
+        if match:
+            return match[1]
+        ending = re.search(r"\{([a-z_]*(?:mean|remedy|take|elsewhere|if_missing|again|status_text)[a-z_]*)\}$", self.text)
+        return ending[0] if ending else ""
+
+
+@cache
+def messages(root: Path = ROOT) -> tuple[Message, ...]:
+    """Every message, in the order of its files and lines; each wording once."""
+    modules = modules_of(root)
+    errors = _subclasses("CotejoError", modules)
+    helpers = {
+        (module.path, name): (function, call)
+        for module in modules.values()
+        for name, function in module.functions.items()
+        if (call := _made_and_returned(function, errors)) is not None and _depends(function, call)
+    }
+    found: list[Message] = []
+    parts: set[tuple[str, str]] = set()
+    for module in modules.values():
+        reader = Reader(module, modules)
+        found.extend(_of_module(module, reader, errors, helpers))
+        parts |= reader.parts
+    by_path = {module.path: module for module in modules.values()}
+    while parts:
+        path, name = parts.pop()
+        if any(each.module == path and each.says == name for each in found):
+            continue
+        reader = Reader(by_path[path], modules)
+        function = by_path[path].functions[name]
+        found.extend(Message(path, text, "inner", says=name.lstrip("_")) for text in reader.returned(function))
+        parts |= reader.parts
+    found.extend(_of_schemas(root))
+    return tuple(dict.fromkeys(each for each in found if has_words(each.text)))
+
+
+def _of_module(
+    module: Module, reader: Reader, errors: frozenset[str], helpers: Mapping[tuple[str, str], tuple[Function, ast.Call]]
+) -> Iterator[Message]:
+    for inside, call in _calls(module.tree):
+        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        first = call.args[0] if call.args else None
+        helper = _helper(module, reader, name, call, helpers)
+        if helper is not None:
+            function, made = helper
+            names = [argument.arg for argument in function.args.args]
+            given = {key: reader.texts(value, inside) for key, value in zip(names, call.args, strict=False)}
+            owner = next(Reader(other, reader.modules) for other in reader.modules.values()
+                         if function in other.functions.values())  # fmt: skip
+            for text in owner.texts(made.args[0], function, given):
+                yield Message(module.path, text, "error")
+            reader.parts |= owner.parts
+        elif first is None or (inside is not None and (module.path, inside.name) in helpers and name in errors):
+            continue
+        elif name in errors and not isinstance(first, ast.Starred):
+            kind = "error" if name == "CotejoError" else "record"
+            for text in reader.texts(first, inside):
+                yield Message(module.path, text, kind)
+        elif name in SLUGGED and len(call.args) == 2:
+            reason = first.value if isinstance(first, ast.Constant) else ""
+            for text in reader.texts(call.args[1], inside):
+                yield Message(module.path, text, "record", reason)
+        elif name == "Finding" and len(call.args) == 2:
+            word = first.value if isinstance(first, ast.Constant) else ""
+            for text in reader.texts(call.args[1], inside):
+                yield Message(module.path, text, "verdict", word)
+        elif name in INNER and call in module.raised:
+            texts = [argument for argument in call.args if isinstance(argument, (ast.JoinedStr, ast.Constant))]
+            for text in reader.texts(texts[-1], inside) if texts else []:
+                yield Message(module.path, text, "inner")
+        elif (name == "exit" and isinstance(first, (ast.JoinedStr, ast.Call))) or name == "stop":
+            for text in reader.texts(first, inside):
+                yield Message(module.path, text.removeprefix("error: "), "error")
+        elif name == "error" and isinstance(call.func, ast.Attribute):
+            for text in reader.texts(first, inside):
+                yield Message(module.path, text, "error", "exit status 2, after the command's usage")
+        elif name == "say" or (name == "print" and _to_stderr(call)):
+            for text in reader.texts(first, inside):
+                yield Message(module.path, text.removeprefix("error: "), "notice")
+
+
+def _of_schemas(root: Path) -> Iterator[Message]:
+    for path in sorted((root / "config" / "schemas").glob("*.json")):
+        for key, text in _patterns(json.loads(path.read_text(encoding="utf-8"))):
+            yield Message(path.relative_to(root).as_posix(), text, "schema", key)
+
+
+def _patterns(schema: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("x-pattern"), str):
+            yield key or "names", schema["x-pattern"]
+        for name, value in schema.items():
+            within = key if name in ("properties", "items", "additionalProperties", "then", "else", "allOf") else name
+            yield from _patterns(value, within)
+    elif isinstance(schema, Sequence) and not isinstance(schema, str):
+        for value in schema:
+            yield from _patterns(value, key)
+
+
+def _subclasses(base: str, modules: Mapping[str, Module]) -> frozenset[str]:
+    """The names of a class and of all classes below it."""
+    classes = [node for module in modules.values() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    found = {base}
+    while more := {
+        each.name for each in classes if {name.id for name in each.bases if isinstance(name, ast.Name)} & found
+    } - found:
+        found |= more
+    return frozenset(found)
+
+
+def _made_and_returned(function: Function, errors: frozenset[str]) -> ast.Call | None:
+    """The error that a helper makes for others to raise."""
+    made = [
+        node.value for node in function.body
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call) and node.value.args
+        and isinstance(node.value.func, ast.Name) and node.value.func.id in errors
+    ]  # fmt: skip
+    return made[0] if len(made) == 1 else None
+
+
+def _depends(function: Function, call: ast.Call) -> bool:
+    names = {argument.arg for argument in function.args.args}
+    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(call.args[0]))
+
+
+def _helper(
+    module: Module, reader: Reader, name: str, call: ast.Call, helpers: Mapping[tuple[str, str], tuple[Function, ast.Call]]
+) -> tuple[Function, ast.Call] | None:
+    """The helper that a call means: its own module's, an imported one, or one that is handed in under its name."""
+    source = reader.imported_from(name)
+    for path in (module.path, source.path if source else ""):
+        if (path, name) in helpers:
+            return helpers[path, name]
+    same = [helper for (_, known), helper in helpers.items() if known == name]
+    fit = [helper for helper in same if len(helper[0].args.args) == len(call.args)]
+    return fit[0] if len(fit) == 1 else None
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[Function | None, ast.Call]]:
+    """Every call with the innermost function that it stands in, in the order of the source."""
+
+    def walk(node: ast.AST, inside: Function | None) -> Iterator[tuple[Function | None, ast.Call]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Call):
+                yield inside, child
+            yield from walk(child, child if isinstance(child, FUNCTIONS) else inside)
+
+    yield from walk(tree, None)
+
+
+def _to_stderr(call: ast.Call) -> bool:
+    return any(each.arg == "file" and ast.unparse(each.value) == "sys.stderr" for each in call.keywords)

@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke gpu-check benchmark method docs
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke gpu-check benchmark method docs dag
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -71,5 +71,9 @@ method: setup ## simulate what docs/method.md claims, and write its tables and i
 	$(VENV)/bin/python tests/method/simulate_stopping.py
 	$(VENV)/bin/python tests/method/measure_omission.py
 
-docs: setup ## config/README.md, from the schemas
+docs: setup ## config/README.md from the schemas, and docs/reference from the code
 	$(VENV)/bin/python scripts/document_config.py
+	$(VENV)/bin/python scripts/document_reference.py
+
+dag: setup ## draw the demo's rules into docs/images/dag.svg, for which Graphviz's dot must be there
+	$(VENV)/bin/python scripts/draw_dag.py

@@ -5,12 +5,16 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+include: "rules/begin.smk"
+
+
 configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
 include: "rules/measuring.smk"
 include: "rules/slurm.smk"
+include: "rules/terminal.smk"
 include: "rules/drawing.smk"
 include: "rules/datasets.smk"
 include: "rules/models.smk"

@@ -3,11 +3,8 @@
 import gc
 import json
 import re
-import sys
 from functools import cache
 from pathlib import Path
-
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from cotejo.code import ast_digest
 from cotejo.command import find_tools
@@ -42,12 +39,6 @@ def wanted_records(study, runs):
         for run in runs
         for repeat in range(1, run["repeats"] + 1)
     ]
-
-
-def stop(error):
-    """End with one line. Not raised: Snakemake would put a traceback around a message that is meant to be read."""
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(1)
 
 
 try:
@@ -110,8 +101,17 @@ wildcard_constraints:
 def study_of(wildcards):
     """The study a path below results/ belongs to."""
     if wildcards.results not in STUDIES:
-        raise ValueError(f"results/{wildcards.results}: no selected study. Add --config studies=[…], overlay=…")
+        refuse_target(f"results/{wildcards.results}/", "of no selected study. Add --config studies=[…], and overlay=…")
     return STUDIES[wildcards.results]
+
+
+def refuse_target(start, problem):
+    """Nothing here makes what begins so. Where it was asked for by name and isn't there, say so in one line, and end."""
+    asked = [target for target in workflow.dag_settings.targets if target.startswith(start)]
+    missing = next((target for target in asked if not Path(target).exists()), None)
+    if missing:
+        stop(f"{missing}: {problem}")
+    raise ValueError(f"{start}: {problem}")
 
 
 def run_of(wildcards):

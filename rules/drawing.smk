@@ -5,6 +5,7 @@ import csv
 from cotejo.figures import FIGURES
 from cotejo.figures import figure as kind_of
 from cotejo.labels import machine_label
+from cotejo.schema import did_you_mean
 
 # What all kinds of figure share; each kind is a file of its own.
 DRAWING = [
@@ -23,7 +24,11 @@ FIGURE_FORMATS = list(dict.fromkeys(["svg", *config["figures"]["formats"]]))
 
 def figure_of(wildcards):
     """The study's entry for a figure."""
-    return next(entry for entry in study_of(wildcards).figures if entry["name"] == wildcards.figure)
+    entries = {entry["name"]: entry for entry in study_of(wildcards).figures}
+    if wildcards.figure not in entries:
+        start = f"results/{wildcards.results}/figures/{wildcards.figure}."
+        refuse_target(start, f"no figure of that study{did_you_mean(wildcards.figure, entries)}")
+    return entries[wildcards.figure]
 
 
 def figures_of(*results):

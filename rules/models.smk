@@ -2,8 +2,8 @@
 
 from cotejo.code import ast_digest
 from cotejo.files import sha256_of
-from cotejo.models.catalogue import entry_digest
-from cotejo.models.own import identity
+from cotejo.models import own
+from cotejo.models.catalogue import model_entry_digest
 
 # What the made-up bytes depend on besides the model's entry. The cache that checkouts share is keyed by it.
 SYNTHESIZER = ast_digest(
@@ -30,7 +30,7 @@ rule fetch_model:
     priority: PREPARE
     retries: 2
     params:
-        entry=lambda wildcards: entry_digest(wildcards.model, MODELS[wildcards.model]),
+        entry=lambda wildcards: model_entry_digest(wildcards.model, MODELS[wildcards.model]),
     shell:
         "python scripts/fetch_model.py --models config/models.yaml --model {wildcards.model}"
         " --output {output.folder:q} > {log:q} 2>&1"
@@ -44,8 +44,8 @@ rule copy_model:
         "logs/copy_model/{model}.log",
     priority: PREPARE
     params:
-        entry=lambda wildcards: entry_digest(wildcards.model, MODELS[wildcards.model]),
-        sha256=lambda wildcards: identity(wildcards.model, MODELS[wildcards.model]),
+        entry=lambda wildcards: model_entry_digest(wildcards.model, MODELS[wildcards.model]),
+        sha256=lambda wildcards: own.identity(wildcards.model, MODELS[wildcards.model]),
     shell:
         "python scripts/copy_model.py --models config/models.yaml --model {wildcards.model} --sha256 {params.sha256}"
         " --output {output.folder:q} > {log:q} 2>&1"
@@ -65,7 +65,7 @@ rule synthesize_model:
     params:
         model="{model}",
         scale="{scale}",
-        entry=lambda wildcards: entry_digest(wildcards.model, MODELS[wildcards.model]),
+        entry=lambda wildcards: model_entry_digest(wildcards.model, MODELS[wildcards.model]),
         code=SYNTHESIZER,
         lock=sha256_of(Path("envs/main.txt")),
     shell:

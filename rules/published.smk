@@ -23,7 +23,7 @@ rule analyse_published:
             *sorted(path.as_posix() for path in Path("scripts/cotejo").glob("cost*.py")),
             *sorted(path.as_posix() for path in Path("scripts/cotejo/published").glob("*.*")),
             *sorted(path.as_posix() for path in Path("scripts/cotejo/figures").glob("*.py")),
-            "scripts/cotejo/report/page.css",
+            *PAGES,
         ],
     output:
         page="results/published/index.html",

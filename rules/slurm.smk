@@ -53,14 +53,16 @@ CHECKING = asked_of_slurm(
 )
 
 
-onstart:
-    if workflow.non_local_exec:
-        try:
-            if workflow.enable_cache:
-                check_told(workflow.workflow_settings.cache)
-            if measuring():
-                # Only here it is known that no other Snakemake has this checkout.
-                refuse_queued(Path.cwd())
-        except CotejoError as error:
-            stop(error)
-        remember_job_age()
+def look_at_queue():
+    """Before the first job is submitted: what would fail on a node, and what an earlier Snakemake left in the queue."""
+    if not workflow.non_local_exec:
+        return
+    try:
+        if workflow.enable_cache:
+            check_told(workflow.workflow_settings.cache)
+        if measuring():
+            # Only here it is known that no other Snakemake has this checkout.
+            refuse_queued(Path.cwd())
+    except CotejoError as error:
+        stop(error)
+    remember_job_age()

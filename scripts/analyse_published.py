@@ -11,6 +11,7 @@ from cotejo.published.analysis import findings, paper_of, studies_of
 from cotejo.published.check import table
 from cotejo.published.drawing import draw_all
 from cotejo.published.page import page
+from cotejo.report.drawing import drawn
 
 FORMATS = ("svg", "png", "pdf")
 
@@ -40,13 +41,20 @@ def main() -> None:
     papers = [paper_of(study, arguments.config) for study in studies]
     found = {paper.study: list(findings(paper)) for paper in papers}
     formats = list(dict.fromkeys(["svg", *arguments.formats]))
+
+    def from_page(path: Path) -> str:
+        return Path(os.path.relpath(path, arguments.output.parent)).as_posix()
+
     figures = {
-        study.name: list(
-            draw_all(study, paper, arguments.config, arguments.style, formats, arguments.figures / study.name)
-        )
+        study.name: [
+            drawn(entry, files, from_page)
+            for entry, files in draw_all(
+                study, paper, arguments.config, arguments.style, formats, arguments.figures / study.name
+            )
+        ]
         for study, paper in zip(studies, papers, strict=True)
     }
-    rows = {study.name: Path(os.path.relpath(study.published, arguments.output.parent)).as_posix() for study in studies}
+    rows = {study.name: from_page(study.published) for study in studies}
     with replacing(arguments.analysis) as temporary:
         lines = [(study, check) for study, checks in found.items() for check in checks]
         table(lines).to_csv(temporary, index=False, lineterminator="\n")

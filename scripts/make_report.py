@@ -77,7 +77,10 @@ def main() -> None:
             **found,
             "head": head(found, answered),
             "answers": answered,
-            "figures": [drawn(entry, arguments.figures, from_report) for entry in found["figures"]],
+            "figures": [
+                drawn(entry, [path for path in arguments.figures if path.stem == entry["name"]], from_report)
+                for entry in found["figures"]
+            ],
             "beside": None if compared is None else beside(compared, arguments.study["tolerance_percent"]),
             "comparison": from_report(arguments.comparison) if arguments.comparison else "",
             "cost": None if priced is None else cost(priced),

@@ -1,4 +1,4 @@
-"""Write tests/messages.md: every message that a user can cause, read from the source, so that a person can review them."""
+"""Write tests/messages.md: every message that a user can cause, read from the source, for a person to review."""
 
 import fnmatch
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from cotejo.files import replacing
 from tests.message_collection import Message, messages
 
 PAGE = ROOT / "tests" / "messages.md"
+COMMAND = "PYTHONPATH=.:scripts python tests/list_messages.py"
 
 # When a message comes, by the file that says it; the first pattern that fits counts.
 STAGES = {
@@ -23,8 +24,9 @@ STAGES = {
         "scripts/cotejo/settings.py", "scripts/cotejo/serving_settings.py", "scripts/cotejo/schema.py",
         "scripts/cotejo/systems.py", "scripts/cotejo/overlay.py", "scripts/cotejo/preflight.py",
         "scripts/cotejo/claimed.py", "scripts/cotejo/images.py", "scripts/cotejo/imports.py",
-        "scripts/cotejo/load.py", "scripts/cotejo/run_id.py", "scripts/cotejo/command.py", "scripts/cotejo/affinity.py", "scripts/cotejo/stacks.py",
-        "scripts/cotejo/slurm.py", "scripts/cotejo/output_cache.py", "scripts/cotejo/estimate*", "scripts/cotejo/sheet.py",
+        "scripts/cotejo/load.py", "scripts/cotejo/run_id.py", "scripts/cotejo/command.py",
+        "scripts/cotejo/affinity.py", "scripts/cotejo/stacks.py", "scripts/cotejo/slurm.py",
+        "scripts/cotejo/output_cache.py", "scripts/cotejo/estimate*", "scripts/cotejo/sheet.py",
         "scripts/cotejo/published/rows.py", "scripts/cotejo/figures/entries.py", "scripts/cotejo/comparison/folders.py",
         "scripts/cotejo/code.py", "scripts/cotejo/files.py", "scripts/cotejo/models/__init__.py", "config/schemas/*",
     ),
@@ -32,8 +34,8 @@ STAGES = {
         "scripts/fetch_model.py", "scripts/synthesize_model.py", "scripts/export_*.py", "scripts/check_export.py",
         "scripts/prepare_*.py", "scripts/pull_image.py", "scripts/cotejo/hub.py", "scripts/cotejo/pull.py",
         "scripts/cotejo/disk.py", "scripts/cotejo/cache.py", "scripts/cotejo/verified.py", "scripts/cotejo/parity.py",
-        "scripts/cotejo/models/*", "scripts/cotejo/exports/*", "scripts/cotejo/datasets/*", "scripts/cotejo/isolated.py",
-        "scripts/cotejo/artefact.py", "scripts/cotejo/servers/triton_*",
+        "scripts/cotejo/models/*", "scripts/cotejo/exports/*", "scripts/cotejo/datasets/*",
+        "scripts/cotejo/isolated.py", "scripts/cotejo/artefact.py", "scripts/cotejo/servers/triton_*",
     ),
     "While something is measured": (
         "scripts/measure_*.py", "scripts/launch_server.py", "scripts/serve.py", "scripts/cotejo/accelerators/*",
@@ -81,8 +83,8 @@ INTRODUCTION = """\
 
 <!-- Made by `make docs` from the source; tests/list_messages.py writes it. -->
 
-{count} wordings. What is filled in stands in braces; where it is the name of a function in the last section, one of that
-function's texts is filled in. *Where* is what a message begins with. *Remedy* says whether it tells what to do.
+{count} wordings. What is filled in stands in braces; where it is the name of a function in the last section, one of
+that function's texts is filled in. *Where* is what a message begins with. *Remedy* says whether it tells what to do.
 
 | kind | it |
 |---|---|
@@ -106,7 +108,8 @@ def page(found: Sequence[Message]) -> str:
 
 def _row(each: Message) -> str:
     kind = f"{each.kind}: {each.reason}" if each.reason else each.kind
-    return f"| {_cell(each.text)} | {_cell(each.place) or '–'} | {'yes' if each.remedy else '–'} | {kind} | {each.module} |\n"
+    cells = (_cell(each.text), _cell(each.place), "yes" if each.remedy else "", kind, each.module)
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _cell(text: str) -> str:

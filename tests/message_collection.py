@@ -12,9 +12,14 @@ from typing import Any
 from cotejo.command import ROOT
 from tests.message_texts import FUNCTIONS, Function, Module, Reader, has_words, modules_of
 
+Helper = tuple[Function, ast.Call]  # a function that makes an error for others to raise, and how it makes it
+Helpers = Mapping[tuple[str, str], Helper]  # by file and name
+
 # Exceptions that end nothing by themselves: another message takes up what they say, or a failed request's row does.
 INNER = ("ValueError", "RuntimeError", "ImportError", "OSError", "ConstructorError", "UnpicklingError",
          "ArgumentTypeError", "AnswerError", "Untried", "Refusal")  # fmt: skip
+# Parts at the end of a message that say what to do; they are listed among those that messages share.
+ADVISING = r"(\{(?:did_you_mean|near|status_text|explain|wrong|problem|error|last_line|unloadable)\})$"
 SLUGGED = ("Failure", "ServingError")  # called with the slug of a reason, and a message
 
 
@@ -36,12 +41,9 @@ class Message:
 
     @property
     def remedy(self) -> str:
-        """What the reader can do: the sentences after the first, or how the last part ends; empty where there are none."""
-        match = re.search(r"(?:\. |\? |; )(?=[A-Z`{(])(.*)$", self.text, flags=re.DOTALL)
-        if match:
-            return match[1]
-        ending = re.search(r"\{([a-z_]*(?:mean|remedy|take|elsewhere|if_missing|again|status_text)[a-z_]*)\}$", self.text)
-        return ending[0] if ending else ""
+        """What the reader can do: the sentences after the first, or the part that tells it; empty where there is neither."""
+        match = re.search(r"[.?;] (?=[A-Z`{(])(.*)$", self.text, flags=re.DOTALL) or re.search(ADVISING, self.text)
+        return match[1] if match else ""
 
 
 @cache
@@ -74,9 +76,7 @@ def messages(root: Path = ROOT) -> tuple[Message, ...]:
     return tuple(dict.fromkeys(each for each in found if has_words(each.text)))
 
 
-def _of_module(
-    module: Module, reader: Reader, errors: frozenset[str], helpers: Mapping[tuple[str, str], tuple[Function, ast.Call]]
-) -> Iterator[Message]:
+def _of_module(module: Module, reader: Reader, errors: frozenset[str], helpers: Helpers) -> Iterator[Message]:
     for inside, call in _calls(module.tree):
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
         first = call.args[0] if call.args else None
@@ -141,9 +141,12 @@ def _subclasses(base: str, modules: Mapping[str, Module]) -> frozenset[str]:
     """The names of a class and of all classes below it."""
     classes = [node for module in modules.values() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
     found = {base}
-    while more := {
-        each.name for each in classes if {name.id for name in each.bases if isinstance(name, ast.Name)} & found
-    } - found:
+    while (
+        more := {
+            each.name for each in classes if {name.id for name in each.bases if isinstance(name, ast.Name)} & found
+        }
+        - found
+    ):
         found |= more
     return frozenset(found)
 
@@ -163,9 +166,7 @@ def _depends(function: Function, call: ast.Call) -> bool:
     return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(call.args[0]))
 
 
-def _helper(
-    module: Module, reader: Reader, name: str, call: ast.Call, helpers: Mapping[tuple[str, str], tuple[Function, ast.Call]]
-) -> tuple[Function, ast.Call] | None:
+def _helper(module: Module, reader: Reader, name: str, call: ast.Call, helpers: Helpers) -> Helper | None:
     """The helper that a call means: its own module's, an imported one, or one that is handed in under its name."""
     source = reader.imported_from(name)
     for path in (module.path, source.path if source else ""):

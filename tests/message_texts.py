@@ -96,7 +96,7 @@ class Reader:
         constant = self._constant(name)
         if constant is not None:
             said = self.texts(constant, None)
-        elif inside is not None and name not in {argument.arg for argument in ast.walk(inside) if isinstance(argument, ast.arg)}:
+        elif inside is not None and name not in {node.arg for node in ast.walk(inside) if isinstance(node, ast.arg)}:
             values = [
                 node.value for node in ast.walk(inside)
                 if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
@@ -108,7 +108,7 @@ class Reader:
         return said if any(has_words(text) for text in said) else [f"{{{name.lstrip('_').lower()}}}"]
 
     def _constant(self, name: str) -> ast.expr | None:
-        """A text or a number that a name stands for at the top of this module, or of the one that it is imported from."""
+        """A text or a number that a name stands for at the top of this module, or of the one it is imported from."""
         value = self.module.constants.get(name)
         if value is None and (source := self.imported_from(name)):
             value = source.constants.get(name)
@@ -199,7 +199,8 @@ def _assigned(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 found[name] = value
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
-                found |= {each.id: value for each, value in zip(names, values, strict=True) if isinstance(each, ast.Name)}
+                pairs = zip(names, values, strict=True)
+                found |= {each.id: value for each, value in pairs if isinstance(each, ast.Name)}
     return found
 
 

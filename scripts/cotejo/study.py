@@ -119,7 +119,7 @@ def _lines(
     """
     seen: dict[str, tuple[Run, str]] = {}
     for place, block, given in _combinations(data, path):
-        values = {**given, "weights": given["weights"] or usual_weights(registries[0].get(given.get("model"), {}))}
+        values = {**given, "weights": given["weights"] or usual_weights(registries[0].get(given.get("model", ""), {}))}
         of_study = {"name": block["name"], **identity}
         known = (*registries, path, place)
         asked = _named((describe if "needs" in block else resolve)(values, *known) | of_study)

@@ -262,19 +262,34 @@ function tables() {
   }));
 }
 
-/* The cells of a column of the n-th table, as they stand: text, and the exact value where there is one. */
-function column(number, index) {
+/* Neighbours in a column of the n-th table that stand the wrong way round: the exact value tells, else the words. */
+function disorder(number, index, direction) {
   const rows = [...document.querySelectorAll("table.data")[number].tBodies[0].rows];
-  return rows.map((row) => ({ text: words(row.cells[index].textContent), exact: row.cells[index].dataset.order }));
+  const cells = rows.map((row) => row.cells[index]);
+  const keys = cells.map((cell) => cell.dataset.order ?? words(cell.innerText));
+  const people = new Intl.Collator("en", { numeric: true });
+  const compare = cells[0].dataset.order === undefined ? people.compare : (one, other) => one - other;
+  const wrong = (one, other) =>
+    one === "" ? other !== "" : other !== "" && compare(one, other) * (direction === "ascending" ? 1 : -1) > 0;
+  return keys.slice(1).flatMap((key, place) => (wrong(keys[place], key) ? [`${keys[place]} before ${key}`] : []));
 }
 
-/* Of each figure: its name, and its marks' middles on the screen with what they tell. */
+/* Of each figure: its name, and what each of its marks tells. */
 function marks() {
   return [...document.querySelectorAll("figure[data-figure]")].map((figure) => ({
     name: figure.dataset.figure,
-    marks: [...figure.querySelectorAll("svg [data-tip]")].map((mark) => {
-      const { x, y, width, height } = mark.getBoundingClientRect();
-      return { tip: mark.dataset.tip, x: x + width / 2 + scrollX, y: y + height / 2 + scrollY, area: width * height };
-    }),
+    tips: [...figure.querySelectorAll("svg [data-tip]")].map((mark) => mark.dataset.tip),
   }));
+}
+
+/* The middle of a mark, brought to the middle of the window. */
+function brought(name, index) {
+  const mark = document.querySelectorAll(`figure[data-figure="${name}"] svg [data-tip]`)[index];
+  mark.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+  const middle = () => {
+    const { x, y, width, height } = mark.getBoundingClientRect();
+    return { x: x + width / 2, y: y + height / 2 };
+  };
+  // What follows scrolling, such as hiding what was shown, comes with the next frame.
+  return new Promise((told) => requestAnimationFrame(() => requestAnimationFrame(() => told(middle()))));
 }

@@ -4,9 +4,12 @@ import math
 import re
 
 import pytest
+from playwright.sync_api import expect
+from reading import PHONE
 
 SECTIONS = ("answers", "figures", "results", "verdicts", "environment", "reproduce", "records")
-PHONE_MARKS, DESK_MARKS = 2, 4  # tried of each figure
+TOLD = re.compile(r"\d|failed|no value")
+TRIED = {"desk": 4, "phone": 2}  # marks of each figure
 
 
 @pytest.fixture
@@ -31,82 +34,64 @@ def test_every_link_leads_to_a_file_that_is_there(page, report):
 
 
 def test_tables_sort_by_what_their_columns_hold(page, reader):
-    """By the exact value where there is one, else by words as people count; what is blank stays last."""
+    """The first column of each kind in each table: by the exact value where there is one, else by words, as people
+    count; blank cells stay last.
+    """
     tables = reader.look(page, "tables")
     assert tables
     for number, table in enumerate(tables):
         heads = page.locator("table.data").nth(number).locator("thead th")
-        for index, kind in enumerate(table["types"]):
+        for kind in dict.fromkeys(table["types"]):
+            index = table["types"].index(kind)
             for direction in ("ascending", "descending"):
                 heads.nth(index).click()
-                assert heads.nth(index).get_attribute("aria-sort") == direction
-                keys = [key_of(cell, kind) for cell in reader.look(page, "column", number, index)]
-                known = [key for key in keys if key is not None]
-                assert keys[: len(known)] == known, (table["name"], index, keys)
-                assert known == sorted(known, reverse=direction == "descending"), (table["name"], index, known)
-
-
-def key_of(cell, kind):
-    if kind == "number":
-        return float(cell["exact"]) if cell["exact"] else None
-    parts = re.split(r"(\d+)", cell["text"].casefold())
-    return [int(part) if part.isdigit() else part for part in parts] if cell["text"] else None
+                expect(heads.nth(index)).to_have_attribute("aria-sort", direction)
+                assert reader.look(page, "disorder", number, index, direction) == [], (table["name"], index, direction)
 
 
 def test_tables_filter_by_words(page, reader):
     for number, table in enumerate(reader.look(page, "tables")):
         shown = page.locator("table.data").nth(number)
-        field = page.locator("table.data").nth(number).locator("xpath=ancestor::*[contains(@class, 'dt-container')]")
-        field = field.locator("input[type=search]")
-        first = reader.look(page, "column", number, 0)[0]["text"].split()[0]
+        field = shown.locator("xpath=ancestor::*[contains(@class, 'dt-container')][1]").get_by_role("searchbox")
         rows = [text.casefold() for text in shown.locator("tbody tr").all_inner_texts()]
-        field.fill(first)
-        left = shown.locator("tbody tr").all_inner_texts()
-        assert 0 < len(left) <= table["rows"]
-        assert [text for text in left if first.casefold() not in text.casefold()] == []
-        assert len(left) == sum(first.casefold() in row for row in rows)
+        word = rows[0].split()[0]
+        field.fill(word)
+        expect(shown.locator("tbody tr")).to_have_count(sum(word in row for row in rows))
+        assert all(word in text.casefold() for text in shown.locator("tbody tr").all_inner_texts())
         field.fill("nothing is called this")
-        assert shown.locator("tbody td").all_inner_texts() == ["No row has all of these words."]
+        expect(shown.locator("tbody")).to_have_text("No row has all of these words.")
         field.fill("")
-        assert shown.locator("tbody tr").count() == table["rows"]
-
-
-def spread(marks, count):
-    """So many of the marks, from the first to the last."""
-    step = max(1, math.ceil(len(marks) / count))
-    return marks[::step]
+        expect(shown.locator("tbody tr")).to_have_count(table["rows"])
 
 
 @pytest.mark.parametrize("screen", ["desk", "phone"])
 def test_figures_show_values_on_hover_and_on_tap(report, reader, screen):
-    phone = {"viewport": {"width": 375, "height": 812}, "has_touch": True, "is_mobile": True}
+    """Where marks lie close together, the nearest tells its value."""
+    phone = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
     page = reader.open(report, **(phone if screen == "phone" else {}))
-    tip = page.locator("div[role=tooltip]")
+    point = page.touchscreen.tap if screen == "phone" else page.mouse.move
+    tip = page.get_by_role("tooltip")
     figures = reader.look(page, "marks")
     assert figures
     for figure in figures:
-        assert figure["marks"], figure["name"]
-        told = {mark["tip"] for mark in figure["marks"]}
-        exact = 0
-        tried = spread(figure["marks"], PHONE_MARKS if screen == "phone" else DESK_MARKS)
-        for mark in tried:
-            point(page, mark, tap=screen == "phone")
-            assert tip.is_visible(), (figure["name"], mark)
-            assert tip.inner_text() in told
-            exact += tip.inner_text() == mark["tip"]
-            assert inside(tip.bounding_box(), page.viewport_size), (figure["name"], mark)
-        assert exact >= len(tried) / 2, figure["name"]
+        assert figure["tips"], figure["name"]
+        told = []
+        for index in spread(len(figure["tips"]), TRIED[screen]):
+            middle = reader.look(page, "brought", figure["name"], index)
+            point(middle["x"], middle["y"])
+            expect(tip, f"{figure['name']}: {figure['tips'][index]}").to_be_visible()
+            told.append((figure["tips"][index], tip.inner_text()))
+            assert inside(tip.bounding_box(), page.viewport_size), told[-1]
+        assert {shown for _, shown in told} <= set(figure["tips"])
+        assert any(asked == shown for asked, shown in told), told
         page.keyboard.press("Escape")
-        assert not tip.is_visible()
+        expect(tip).to_be_hidden()
     assert reader.complaints == []
 
 
-def point(page, mark, tap):
-    """Bring a mark to the middle of the window, and point at it."""
-    page.evaluate("([x, y]) => scrollTo({left: 0, top: y - innerHeight / 2, behavior: 'instant'})", [mark["x"], mark["y"]])
-    down = mark["y"] - page.evaluate("scrollY")
-    (page.touchscreen.tap if tap else page.mouse.move)(mark["x"], down)
-    page.wait_for_function("document.querySelector('div[role=tooltip]').style.transform !== ''")
+def spread(count, wanted):
+    """So many places among `count`, from the first on."""
+    return range(0, count, math.ceil(count / wanted))
 
 
 def inside(box, window):
@@ -115,7 +100,6 @@ def inside(box, window):
 
 def test_marks_tell_what_they_are_with_unit_and_worth(page, reader):
     for figure in reader.look(page, "marks"):
-        for mark in figure["marks"]:
-            assert re.search(r"\d", mark["tip"]) or "failed" in mark["tip"] or "no value" in mark["tip"], mark["tip"]
-            assert "\n" not in mark["tip"]
-            assert "nan" not in mark["tip"].casefold().split()
+        for tip in figure["tips"]:
+            assert TOLD.search(tip), tip
+            assert not {"nan", "none", "null", "undefined"} & set(re.findall(r"\w+", tip.casefold())), tip

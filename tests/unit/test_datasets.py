@@ -184,7 +184,7 @@ def test_prompts_of_ones_own(make: Make, tmp_path: Path) -> None:
         ('{"text": ["a"]}\n', "line 1: "),
         ('"a"\n', "has no text"),
         ("\n\n", "the file is empty"),
-        (b"\xff\xfe", "not UTF-8 text (invalid start byte at byte 0). Save it so"),
+        (b"\xff\xfe", "not UTF-8 text (invalid start byte at byte 0). Save it as UTF-8"),
     ],
 )
 def test_bad_line_of_prompts_is_named(make: Make, tmp_path: Path, content: str | bytes, message: str) -> None:

@@ -23,7 +23,7 @@ from cotejo.figures.published import DASHES, MARKERS, counterpart, marks_of
 from cotejo.figures.select import entries
 from cotejo.figures.style import PAPER, STYLES, Style, applied, style_of
 from cotejo.labels import machine_label
-from cotejo.report.page import words_of
+from cotejo.report.drawing import words_of
 
 TOKENS = {"metric": "tokens_per_s"}
 SIX = [10.0, 11.0, 12.0, 14.0, 15.0, 30.0]

@@ -138,7 +138,7 @@ def test_the_source_is_mended_only_where_it_is_wrong(tmp_path):
     file.write_text(f"a\n{wrong}\nb\n")
     mend(tmp_path)
     assert file.read_text() == f"a\n{right}\nb\n"
-    with pytest.raises(CotejoError, match="not there once"):
+    with pytest.raises(CotejoError, match="there just once"):
         mend(tmp_path)
 
 

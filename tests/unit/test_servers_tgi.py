@@ -106,7 +106,7 @@ def test_it_says_who_it_is_once_it_is_healthy() -> None:
 
 @pytest.mark.parametrize(
     ("info", "problem"),
-    [({**INFO, "model_id": "/models/gpt2"}, "model_id: /models/gpt2: "), ({"object": "list"}, "not TGI, but another")],
+    [({**INFO, "model_id": "/models/gpt2"}, "model_id: /models/gpt2: "), ({"object": "list"}, "TGI, but another")],
 )
 def test_another_model_or_server_is_an_error(info: dict[str, Any], problem: str) -> None:
     with (

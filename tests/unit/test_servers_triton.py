@@ -240,7 +240,7 @@ def test_what_is_not_ready_yet_is_nobody(answering, changes):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"/v2": (200, '{"name": "other"}')}, "is not Triton"),
+        ({"/v2": (200, '{"name": "other"}')}, "isn.t Triton"),
         (
             {f"/v2/models/{MODEL}/ready": (400, ""), "/v2/repository/index": (200, '[{"name": "resnet"}]')},
             f"serves resnet, not {MODEL}",

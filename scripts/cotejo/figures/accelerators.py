@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cotejo.figures.options import BY, COMMON, METRICS
 from cotejo.figures.panels import (
+    MOST_LINES,
     NARROW_IN,
     Item,
     Line,
@@ -53,7 +54,8 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     title, metrics = options.get("title", TITLE), options.get("metrics", DRAWN)
     options = {"by": OPTIONS["by"]["default"], **options}
     options |= {"by": _by(summary, options, metrics)}
-    found, told = _named(entries(summary, options, metrics, without=(*WITHOUT, "nodes")), options["by"])
+    everything = entries(summary, options, metrics, without=(*WITHOUT, "nodes"), most=MOST_LINES)
+    found, told = _named(everything, options["by"])
     marks = marks_of(published, options, metrics, found)
     everything: list[Item] = [*found, *marks]
     items = [item for item in everything if not math.isnan(place_of(item))]

@@ -240,9 +240,8 @@ def _crossing(axes: "Axes", pair: Pair, rented_usd: float) -> None:
 
 def _told_of_cost(pair: Pair, side: str, utilisation: float, cost_usd: float) -> str:
     """What work costs on a machine at a utilisation of the owned one, in words."""
-    at = f"{share(utilisation)} of the time at work" if side == "owned" else "at any use"
-    machine = f"{side}: {getattr(pair, side)['machine']}, {at}"
-    return ", ".join([f"{machine}: {usd(cost_usd)} per {_unit(pair)}", *_judged(pair)])
+    at = f"owned, {share(utilisation)} of the time at work" if side == "owned" else "rented"
+    return ", ".join([f"{getattr(pair, side)['machine']}, {at}: {usd(cost_usd)} per {_unit(pair)}", *_judged(pair)])
 
 
 def _judged(pair: Pair) -> list[str]:

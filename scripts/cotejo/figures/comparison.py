@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cotejo.comparison.gate import speed
 from cotejo.comparison.table import INDISTINGUISHABLE, NEWLY_FAILED
 from cotejo.figures.hover import tell
-from cotejo.figures.select import COMMON, row_labels
+from cotejo.figures.select import COMMON, MOST_LABELS, row_labels
 from cotejo.figures.style import FAILED, MUTED, PALETTE, Style, canvas, empty
 from cotejo.figures.telling import between
 from cotejo.labels import mark_label, metric_label, number, value_label
@@ -29,7 +29,8 @@ MOST_TICKS = 7
 
 def draw(comparison: "pd.DataFrame", style: Style, title: str = TITLE) -> "Figure":
     """A row for each run and level, by its headline metric; a run that can't be compared is a labelled gap."""
-    rows = headlines(comparison)
+    everything = headlines(comparison)
+    rows = everything[:MOST_LABELS]
     if all(math.isnan(row["ratio"]) for row in rows):
         notes = dict.fromkeys(row["note"] for row in rows)
         return empty(style, title, "; ".join(notes) or "the folders hold no run")
@@ -37,7 +38,8 @@ def draw(comparison: "pd.DataFrame", style: Style, title: str = TITLE) -> "Figur
     labels = [style.wrapped(name, 0.36) for name in names]
     gaps = {place: style.wrapped(row["note"], 0.45) for place, row in enumerate(rows) if math.isnan(row["ratio"])}
     lines = max(text.count("\n") + 1 for text in (*labels, *gaps.values()))
-    figure, axes = canvas(style, title, _note(rows), (len(rows) * max(1.8, lines + 0.6) + 4) * style.line_in)
+    text = "\n".join([_note(rows), *_said_of_room(len(everything) - len(rows))])
+    figure, axes = canvas(style, title, text, (len(rows) * max(1.8, lines + 0.6) + 4) * style.line_in)
     axes.set_xscale("log")
     axes.axvline(1, color=MUTED, linewidth=0.9, zorder=1)
     for place, row in enumerate(rows):
@@ -53,6 +55,12 @@ def draw(comparison: "pd.DataFrame", style: Style, title: str = TITLE) -> "Figur
     axes.grid(axis="x")
     _legend(axes, rows)
     return figure
+
+
+def _said_of_room(left_out: int) -> list[str]:
+    return [f"Drawn: the first, for want of room; {left_out:,} more are not: all are in comparison.csv."] * (
+        left_out > 0
+    )
 
 
 def headlines(comparison: "pd.DataFrame") -> list[Row]:

@@ -11,8 +11,8 @@ from cotejo.figures.costs import cost_axis, entries_of, handle, note_of, nothing
 from cotejo.figures.hover import tell
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON, METRIC
-from cotejo.figures.panels import panels_below_legend, settle
-from cotejo.figures.select import DEFAULT_BY, Entry
+from cotejo.figures.panels import MOST_LINES, panels_below_legend, settle
+from cotejo.figures.select import DEFAULT_BY, Entry, first_of
 from cotejo.figures.style import INK, MUTED, Style, colours, empty
 from cotejo.figures.telling import between, value, worth
 from cotejo.labels import axis_label, number
@@ -40,7 +40,7 @@ MOST_NUMBERED = 9
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, cost: "pd.DataFrame") -> "Figure":
     """A mark for each rate; on one machine all lie on one line, for there cost is its price over the rate."""
     title, metric = options.get("title", TITLE), options["metric"]
-    found = entries_of(cost, options, [metric])
+    found = first_of(entries_of(cost, options, [metric]), MOST_LINES, lambda entry: entry.label)
     shown = [entry for entry in found if not entry.gap]
     if not shown:
         return empty(style, title, nothing_priced(found, _records(cost)) or f"no value of {metric}")
@@ -68,7 +68,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, c
 def describe(summary: "pd.DataFrame", options: Mapping[str, Any], *, cost: "pd.DataFrame") -> str:
     """Every mark in words."""
     metric = options["metric"]
-    found = entries_of(cost, options, [metric])
+    found = first_of(entries_of(cost, options, [metric]), MOST_LINES, lambda entry: entry.label)
     parts = []
     for entry in (entry for entry in found if not entry.gap):
         worth = "" if entry.publishable else f" ({entry.row['verdict']})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cotejo.cost_rows import MEASURED, PUBLISHED
 from cotejo.cost_words import said_of_prices, without_price
-from cotejo.figures.select import DEFAULT_BY, Entry, Row, gap, row_labels
+from cotejo.figures.select import DEFAULT_BY, Entry, Row, gap, listed, row_labels, said_of_room
 from cotejo.figures.style import MUTED, Style
 from cotejo.labels import level_label, mark_label, number, value_label
 from cotejo.verdict import SEPARATOR
@@ -84,7 +84,7 @@ def said_of_gaps(found: Sequence[Entry]) -> list[str]:
         of_machine = told(entry) if entry.row["verdict"] == "failed" else entry.label
         published = ", published" if entry.row["basis"] == PUBLISHED else ""
         named.setdefault(entry.gap, {})[f"{of_machine}{published}"] = None
-    return [f"{'; '.join(what)}: {reason}." for reason, what in named.items()]
+    return [f"{listed(what, '; ')}: {reason}." for reason, what in named.items()]
 
 
 def nothing_priced(found: Sequence[Entry], rows: Sequence[Row]) -> str:
@@ -103,6 +103,7 @@ def note_of(found: Sequence[Entry], rows: Sequence[Row], by: Sequence[str]) -> l
     partly = len({row["marks"] for row in shown}) > 1
     return [
         " · ".join(value_label(column, value) for column, value in common.items() if value),
+        *said_of_room(found),
         *said_of_gaps(found),
         f"In part {said}." if partly else f"{said[:1].upper()}{said[1:]}." if said else "",
         *said_of_prices(rows),

@@ -68,6 +68,8 @@ def with_titles(svg: str, figure: "Figure") -> str:
     for prefix, space in _PREFIXES.items():
         ElementTree.register_namespace(prefix, space)
     root = ElementTree.fromstring(_ILLEGAL.sub("", svg))
+    for title in root.findall(f"{{{_SVG}}}title"):
+        root.remove(title)  # browsers would show it wherever no mark is; the metadata keeps it
     lines = {artist.get_gid(): artist for artist in figure.findobj(_tells)}
     parents = {child: parent for parent in root.iter() for child in parent}
     found = [element for element in parents if element.get("id", "").startswith(TOLD)]
@@ -106,8 +108,8 @@ def _title(text: str) -> Element:
 
 
 def _uses(element: Element) -> list[Element]:
-    """The markers in a group, in their order."""
-    return list(element.iter(f"{{{_SVG}}}use"))
+    """The markers in a group, in their order; letters drawn as shapes have no place of their own."""
+    return [use for use in element.iter(f"{{{_SVG}}}use") if "x" in use.attrib]
 
 
 def _place(mark: Element) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from cotejo.distribution import Distribution, of_row
 from cotejo.figures.hover import some_of, tell_along, tell_each
 from cotejo.figures.marks import unpublishable
 from cotejo.figures.options import BY, COMMON
-from cotejo.figures.panels import NARROW_IN, Looks, looks_of, panels_below_legend, settle
+from cotejo.figures.panels import MOST_LINES, NARROW_IN, Looks, looks_of, panels_below_legend, settle
 from cotejo.figures.select import Entry, Row, entries, no_values, note, sentence
 from cotejo.figures.style import MUTED, Style, empty
 from cotejo.figures.telling import judged, named, of_entry
@@ -42,7 +42,7 @@ def draw(
     A curve is the median of its repeats' times at each share, and ends at the highest share that all of them tell of.
     """
     title = options.get("title", TITLE)
-    found = entries(summary, options, [METRIC], without=["load"])
+    found = entries(summary, options, [METRIC], without=["load"], most=MOST_LINES)
     curves = [(entry, repeats_of(entry, distributions)) for entry in found if not entry.gap]
     curves = [(entry, repeats) for entry, repeats in curves if repeats]
     if not curves:

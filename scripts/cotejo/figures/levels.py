@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cotejo.figures.panels import (
+    MOST_LINES,
     NARROW_IN,
     Gaps,
     Item,
@@ -27,7 +28,7 @@ from cotejo.figures.panels import (
     value_label_of,
 )
 from cotejo.figures.published import Mark, marks_of, published_note, published_sentence, shapes
-from cotejo.figures.select import Entry, entries, no_values, note, sentence
+from cotejo.figures.select import MOST_LABELS, Entry, entries, no_values, note, sentence
 from cotejo.figures.style import Style, empty
 from cotejo.labels import level_label, load_label
 
@@ -102,17 +103,21 @@ def describe_panels(
 
 def describe_levels(summary: "pd.DataFrame", options: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
     """What was measured in words, a sentence for each metric, and one for each run that has none."""
-    found = of_servers(summary, options, metrics, without=())
+    found = of_servers(summary, options, metrics, without=(), most=MOST_LABELS)
     parts = [(metric, [entry for entry in found if entry.row["metric"] == metric]) for metric in metrics]
     gaps = [f"{entry.label} {entry.gap}." for entry in found if not entry.row["metric"]]
     return [*(sentence(members, metric) for metric, members in parts if members), *gaps]
 
 
 def of_servers(
-    summary: "pd.DataFrame", options: Mapping[str, Any], metrics: Sequence[str], without: Sequence[str] = WITHOUT
+    summary: "pd.DataFrame",
+    options: Mapping[str, Any],
+    metrics: Sequence[str],
+    without: Sequence[str] = WITHOUT,
+    most: int = MOST_LINES,
 ) -> list[Entry]:
     """What a figure of these metrics shows of runs that have a server."""
-    return entries(summary[summary["server"] != ""], options, metrics, without=without)
+    return entries(summary[summary["server"] != ""], options, metrics, without=without, most=most)
 
 
 def published_levels(

@@ -10,7 +10,7 @@ import numpy as np
 from cotejo.figures.hover import tell_each
 from cotejo.figures.marks import handles_of_lines, handles_of_published, point, published_point, shifted
 from cotejo.figures.published import DASHES, Mark, better_of
-from cotejo.figures.select import Entry
+from cotejo.figures.select import Entry, listed
 from cotejo.figures.style import FAILED, PALETTE, Style, canvas, text_width_in, wrapped
 from cotejo.figures.telling import of_entry
 from cotejo.labels import metric_label, unit_label
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MARKERS = "os^vPX"  # none of them is one of published marks
 DODGE_PT, MOST_DODGE_PT = 3, 14  # between lines, and of all: equal values must not hide one another
+MOST_LINES = len(PALETTE) * len(MARKERS)  # that colours and markers tell apart
 NARROW_IN = 5  # a figure that has no room for panels beside each other
 
 Looks = Mapping[str, tuple[str, str]]  # by label: colour and marker
@@ -122,7 +123,7 @@ def said_of_gaps(found: Sequence[Entry], key_of: Callable[[Entry], tuple[str, st
         if entry.gap:
             metric = "" if key_of(entry) in whole else f"{metric_label(entry.row['metric'])}: "
             reasons.setdefault(f"{metric}{entry.gap}", {})[" · ".join(filter(None, key_of(entry)))] = None
-    return [f"{', '.join(where)}: {reason}." for reason, where in reasons.items()]
+    return [f"{listed(where)}: {reason}." for reason, where in reasons.items()]
 
 
 def cross() -> "Artist":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cotejo.figures.levels import key_of, load_of
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import (
+    MOST_LINES,
     NARROW_IN,
     Gaps,
     Item,
@@ -81,7 +82,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     title = options.get("title", TITLE)
     options = {"by": OPTIONS["by"]["default"], **options}
     metrics = _metrics(options)
-    found = entries(summary, options, list(metrics), without=WITHOUT)
+    found = entries(summary, options, list(metrics), without=WITHOUT, most=MOST_LINES)
     marks, of_published = _judged(marks_of(published, options, list(metrics), found), published, metrics)
     items: list[Item] = [*found, *marks]
     valued = [item for item in items if not item.gap]

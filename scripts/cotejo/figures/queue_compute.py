@@ -7,7 +7,7 @@ from cotejo.figures.levels import describe_levels, of_servers
 from cotejo.figures.marks import bar, bar_axes, gap_text, handles_of_bars
 from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import panels_below_legend, settle
-from cotejo.figures.select import no_values, note
+from cotejo.figures.select import MOST_LABELS, no_values, note
 from cotejo.figures.style import Style, colours, empty
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ THICKNESS = 0.36
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "Figure":
     """Two bars for each run and level; a level that failed is a labelled gap."""
     title = options.get("title", TITLE)
-    found = of_servers(summary, options, list(PARTS), without=())
+    found = of_servers(summary, options, list(PARTS), without=(), most=MOST_LABELS)
     if all(entry.gap for entry in found):
         return empty(style, title, no_values(found, "queue_ms or compute_ms"))
     names = list(dict.fromkeys(entry.label for entry in found))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from cotejo.figures.marks import gap_strip, legend_of_lines, point, shifted
 from cotejo.figures.options import BY, COMMON, METRIC
+from cotejo.figures.panels import MOST_LINES
 from cotejo.figures.select import Entry, axis_text, entries, no_values, note, sentence
-from cotejo.figures.style import Style, canvas, colours, empty
+from cotejo.figures.style import PALETTE, Style, canvas, colours, empty
 from cotejo.labels import value_label
 
 if TYPE_CHECKING:
@@ -25,14 +26,17 @@ DODGE_PT = 4  # between lines, in points: equal values must not hide one another
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "Figure":
     """A line for each thing that `by` names; dotted, what its first point would become in proportion to the cores."""
     title = options.get("title", TITLE)
-    found = entries(summary, options, [options["metric"]], without=["cores"])
+    found = entries(summary, options, [options["metric"]], without=["cores"], most=MOST_LINES)
     if all(entry.gap for entry in found):
         return empty(style, title, no_values(found, options["metric"]))
     lines: dict[str, list[Entry]] = {}
     for entry in found:
         lines.setdefault(entry.label, []).append(entry)
     colour = colours(lines)
-    looks = {label: (colour[label], MARKERS[number % len(MARKERS)]) for number, label in enumerate(lines)}
+    looks = {
+        label: (colour[label], MARKERS[(number + number // len(PALETTE)) % len(MARKERS)])
+        for number, label in enumerate(lines)
+    }
     gaps = [(_cores(entry), entry) for entry in found if entry.gap and not math.isnan(_cores(entry))]
     nowhere = [
         f"{entry.label}, {value_label('cores', entry.row['cores'])}: {entry.gap}."

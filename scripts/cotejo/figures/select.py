@@ -1,8 +1,8 @@
 """From the summary to what a figure shows: its rows, what tells them apart, and what must be said beside them."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cotejo.labels import axis_label, level_label, mark_label, metric_label, number, value_label
@@ -30,6 +30,8 @@ COMMON = (
 # What only a load level that was measured has.
 OF_LEVELS = ("load", "inputs", "level")
 DEFAULT_BY = ("backend", "precision")
+# What a figure has room for: bars, or other things that labels name, and names in one sentence of its note.
+MOST_LABELS, MOST_NAMED = 100, 20
 # Where something is measured: what stands in for a GPU stands in its place.
 PLACEMENT = ("device", "accelerators", "split")
 
@@ -45,6 +47,7 @@ class Entry:
     row: Row
     gap: str  # "failed: parity", "not measured", …; empty where there is a value
     of_run: str = ""  # the label without the load level
+    left_out: int = 0  # how many further labels its figure has no room for
 
     @property
     def publishable(self) -> bool:
@@ -87,14 +90,18 @@ def matching(summary: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame
 
 
 def entries(
-    summary: "pd.DataFrame", options: Mapping[str, Any], metrics: Sequence[str], without: Iterable[str] = ()
+    summary: "pd.DataFrame",
+    options: Mapping[str, Any],
+    metrics: Sequence[str],
+    without: Iterable[str] = (),
+    most: int = MOST_LABELS,
 ) -> list[Entry]:
     """What a figure of these metrics shows, in the summary's order: values, failed runs, and runs not measured.
 
     A run without a value belongs to the figure if its task has the metric in another run, or in no run at all.
     Labels name the columns of `by` first, and never those in `without`, which the figure shows by other means. Of what
     stands in for something else they name what the study asks for, but for columns of `by` that say what was measured;
-    the note under the figure says what stands in.
+    the note under the figure says what stands in. Of more labels than `most`, the first; the note says that too.
     """
     rows = matching(summary, options.get("where", {}))
     measured = rows[rows["metric"].isin(metrics)]
@@ -106,7 +113,31 @@ def entries(
     told = [{**_as_asked(row), **{column: row[column] for column in shown}} for row in chosen]
     labels, of_runs = row_labels(told, by, tuple(without)), row_labels(told, by, (*without, *OF_LEVELS))
     found = zip(chosen, labels, of_runs, strict=True)
-    return [Entry(label, value_label(by[0], row[by[0]]), row, gap(row), of_run) for row, label, of_run in found]
+    everything = [Entry(label, value_label(by[0], row[by[0]]), row, gap(row), of_run) for row, label, of_run in found]
+    return first_of(everything, most, lambda entry: entry.label)
+
+
+def first_of(found: Sequence[Entry], most: int, key_of: Callable[[Entry], str]) -> list[Entry]:
+    """The entries of the first so many keys, each knowing how many are left out."""
+    keys = list(dict.fromkeys(key_of(entry) for entry in found))
+    kept, left_out = set(keys[:most]), len(keys[most:])
+    return [replace(entry, left_out=left_out) for entry in found if key_of(entry) in kept] if left_out else [*found]
+
+
+def said_of_room(found: Sequence[Entry]) -> list[str]:
+    """That a figure had no room for all, and where they are."""
+    left_out = max((entry.left_out for entry in found), default=0)
+    where = "all are in summary.csv and in the report's tables, and a figure's `where` picks others"
+    return [f"Drawn: the first, in the study's order, for want of room; {left_out:,} more are not: {where}."] * (
+        left_out > 0
+    )
+
+
+def listed(names: Iterable[str], between: str = ", ") -> str:
+    """Names in one sentence, as many of them as one reads."""
+    everything = list(names)
+    further = len(everything[MOST_NAMED:])
+    return between.join(everything[:MOST_NAMED]) + (f" and {further:,} more" if further else "")
 
 
 def _as_asked(row: Row) -> dict[str, Any]:
@@ -166,7 +197,8 @@ def gap(row: Row) -> str:
 
 def no_values(found: Sequence[Entry], metric: str) -> str:
     """Why a figure of this metric can show no value at all."""
-    return "; ".join([f"no value of {metric}", *(f"{entry.label}, {entry.gap}" for entry in found)])
+    reasons = listed((f"{entry.label}, {entry.gap}" for entry in found), "; ")
+    return "; ".join(filter(None, [f"no value of {metric}", reasons]))
 
 
 def axis_text(found: Sequence[Entry]) -> str:
@@ -193,7 +225,10 @@ def note(found: Sequence[Entry], options: Mapping[str, Any], mark: str, without:
         text += "; whisker: 95\u00a0% interval of the median" if any(told) else "; too few for an interval"
         text += " where there are six" if any(told) and not all(told) else ""
         lines.append(f"{text}.")
-    lines += dict.fromkeys(text for entry in shown for text in entry.failures)
+    lines += said_of_room(found)
+    failures = list(dict.fromkeys(text for entry in shown for text in entry.failures))
+    further = len(failures[MOST_NAMED:])
+    lines += [*failures[:MOST_NAMED], *([f"So did repeats or requests of {further:,} more."] if further else [])]
     said = dict.fromkeys(mark for entry in found for mark in entry.row["marks"].split(SEPARATOR) if mark)
     if said:
         partly = len({entry.row["marks"] for entry in shown}) > 1
@@ -220,4 +255,6 @@ def sentence(found: Sequence[Entry], metric: str) -> str:
         worth = "" if entry.publishable else f" ({entry.row['verdict']})"
         shown = entry.gap or f"{number(entry.row['median'])} {entry.row['unit']}{worth}"
         parts.append(f"{entry.label} {shown}")
+    left_out = max((entry.left_out for entry in found), default=0)
+    parts += [f"and {left_out:,} more, which the figure leaves out"] if left_out else []
     return f"{metric_label(metric)}: {'; '.join(parts)}." if parts else f"Nothing measured of {metric_label(metric)}."

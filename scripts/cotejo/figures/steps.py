@@ -55,6 +55,7 @@ OPTIONS: dict[str, Any] = {
 INPUTS = ("records",)
 METRIC = "loss_end"  # that every training has
 MOST_POINTS = 400  # of a line: finer than it is thick
+MOST_CURVES = 18
 FEW = 60  # points of which each is marked
 HEIGHT = 0.3  # of a panel, in the widest figure's width
 PALE = 0.18
@@ -153,7 +154,7 @@ def _shown(
     summary: "pd.DataFrame", options: Mapping[str, Any], records: Path | None
 ) -> tuple[list[Entry], list[Curve]]:
     """The runs, and the curves of those whose records are here."""
-    found = entries(summary, _options(options), [METRIC])
+    found = entries(summary, _options(options), [METRIC], most=MOST_CURVES)
     here = [entry for entry in found if records and not entry.gap and not entry.row["origin"]]
     curves = (read_curve(records, entry) for entry in here if records)
     return found, [curve for curve in curves if curve]

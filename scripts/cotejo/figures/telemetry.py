@@ -12,7 +12,7 @@ from cotejo.figures.options import BY, COMMON
 from cotejo.figures.panels import MARKERS, NARROW_IN, panels_below_legend, settle
 from cotejo.figures.published import DASHES
 from cotejo.figures.published import MARKERS as PUBLISHED_MARKERS
-from cotejo.figures.select import OF_LEVELS, Entry, entries, note
+from cotejo.figures.select import OF_LEVELS, Entry, entries, first_of, note
 from cotejo.figures.style import MUTED, Style, colours, empty, wrapped
 from cotejo.figures.traces import CPU, Readings, Trace, log_trace, peaks_of, record_trace
 from cotejo.labels import number
@@ -68,6 +68,7 @@ OPTIONS: dict[str, Any] = {
     **COMMON,
 }
 INPUTS = ("records", "logs")
+MOST_RUNS = 12
 FEW = 60  # readings of which each is marked
 HEIGHT = 0.16  # of a panel, in the widest figure's width
 
@@ -135,13 +136,14 @@ def _shown(
     quantities = options.get("quantities", DRAWN)
     traces = [log_trace(logs / log["file"], log["title"], quantities) for log in options.get("logs", []) if logs]
     of_runs: dict[tuple[str, ...], Entry] = {}
-    for entry in entries(summary, _options(options), [CPU]):
+    for entry in entries(summary, _options(options), [CPU], most=len(summary)):
         of_runs.setdefault(tuple(entry.row[key] for key in ("run", "digest", "origin", "system")), entry)
-    for entry in of_runs.values():
+    found = first_of([*of_runs.values()], MOST_RUNS, lambda entry: entry.of_run)
+    for entry in found:
         if records and entry.row["system"] and not entry.row["origin"]:
             trace = record_trace(records, entry, quantities)
             traces += [trace] if trace else []
-    return list(of_runs.values()), traces
+    return found, traces
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,8 +207,9 @@ def _panel(axes: "Axes", trace: Trace, name: str, colour: Mapping[str, str], mos
 def _told_of(trace: Trace, name: str, which: str, time: float, value: float) -> str:
     """A reading in words."""
     quantity, _, unit = NAMES[name].rstrip(")").partition(" (")
+    read = f"{number(value)} {unit or 'cores'}"  # of the CPU cores used the name is the unit
     when = f"reading {time:g}" if trace.published else f"{time:.1f} s"
-    text = f"{_heading(trace)}: {which}, {when}: {quantity}{':' if unit else ''} {number(value)} {unit}"
+    text = f"{_heading(trace)}: {which}, {when}: {quantity}: {read}"
     return ", ".join([text, "a single reading", *trace.worth])
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from cotejo.figures.published import Mark
 from cotejo.figures.select import Entry, Row
-from cotejo.labels import level_label, metric_label, number, unit_label
+from cotejo.labels import level_label, metric_label, number, unit_label, value_label
+from cotejo.stand_in import asked
 from cotejo.verdict import SEPARATOR
 
 
@@ -18,9 +19,9 @@ def of_entry(entry: Entry) -> str:
 
 def of_mark(mark: Mark) -> str:
     """A published value, or what is printed instead of one."""
-    at_once = level_label(f"concurrency-{mark.row['concurrency']}") if mark.row["concurrency"] else ""
-    what = ", ".join(filter(None, [mark.label, "" if at_once in mark.label else at_once]))
-    text = f"published: {mark.machine}: {what}: {_of_metric(mark.metric)}"
+    level = level_label(f"concurrency-{mark.row['concurrency']}") if mark.row["concurrency"] else ""
+    what = [*mark.label.split(" · "), value_label("accelerators", mark.row["accelerators"]), level]
+    text = f"published: {mark.machine}: {', '.join(filter(None, dict.fromkeys(what)))}: {_of_metric(mark.metric)}"
     if mark.gap:
         return f"{text}{mark.gap}"
     passes = (
@@ -30,10 +31,11 @@ def of_mark(mark: Mark) -> str:
 
 
 def named(entry: Entry) -> str:
-    """What an entry is: its label, and its load level where the label doesn't tell it."""
-    level = level_label(entry.row["level"])
-    told = level in ("", "single-stream", entry.row["load"]) or level in entry.label.split(" · ")
-    return entry.label if told else f"{entry.label}, {level}"
+    """What an entry is: its label, and where it was measured and at which load, as far as the label doesn't say it."""
+    wanted = asked(entry.row)
+    where = [value_label(column, wanted[column]) for column in ("accelerators", "cores", "system")]
+    level = "" if entry.row["level"] in ("single-stream", entry.row["load"]) else level_label(entry.row["level"])
+    return ", ".join(filter(None, dict.fromkeys([*entry.label.split(" · "), *where, level])))
 
 
 def value(entry: Entry) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,8 +88,10 @@ class Point:
     @property
     def told(self) -> str:
         """Its time and its memory in words."""
-        items = (item for item in (self.time, self.memory) if item is not None)
-        return "; ".join(of_mark(item) if isinstance(item, Mark) else of_entry(item) for item in items)
+        items = [item for item in (self.time, self.memory) if item is not None]
+        told = [of_mark(item) if isinstance(item, Mark) else of_entry(item) for item in items]
+        of_what = f"{told[0].partition(': ')[0]}: "
+        return "; ".join([told[0], *(text.removeprefix(of_what) for text in told[1:])])
 
 
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
@@ -123,7 +126,8 @@ def _names(points: Sequence[Point]) -> tuple[dict[str, str], list[str]]:
     ways = dict.fromkeys(point.how for point in points)
     if len(points) <= MOST_NAMES:
         return dict(zip(ways, ways, strict=True)), []
-    letters = dict(zip(ways, ascii_lowercase, strict=False))
+    names = (*ascii_lowercase, *map("".join, product(ascii_lowercase, repeat=2)))
+    letters = dict(zip(ways, names, strict=False))
     return letters, [f"{'; '.join(f'{letter}: {way}' for way, letter in letters.items())}."]
 
 

@@ -51,7 +51,7 @@ def read_entry(path: Path, model: str) -> dict[str, Any]:
     return entry
 
 
-def entry_digest(model: str, entry: dict[str, Any]) -> str:
+def model_entry_digest(model: str, entry: dict[str, Any]) -> str:
     """What a rule that prepares a model follows of its entry: all of it, and what shapes a model of one's own."""
     if not own.is_own(entry):
         return digest(entry)

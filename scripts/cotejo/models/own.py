@@ -70,6 +70,11 @@ def stamps(model: str, entry: Mapping[str, Any]) -> list[Stamp]:
     return [(name, told.st_size, told.st_mtime_ns, told.st_ctime_ns) for name, told in found]
 
 
+def size_bytes(model: str, entry: Mapping[str, Any]) -> int:
+    """How large the folder's files are; 0 where it isn't in reach."""
+    return 0 if is_gone(model, entry) else sum(size for _, size, *_ in stamps(model, entry))
+
+
 def content_digest(checksums: Mapping[str, str]) -> str:
     """What identifies the content of a folder whose files have these SHA-256: 64 hexadecimal digits."""
     return digest(dict(checksums), length=64)
@@ -132,12 +137,12 @@ def model_digest(model: str, entry: Mapping[str, Any], weights: str, scale: str)
     """What a run is known by of its model."""
     if weights == "synthetic":
         config = config_of(model, entry)
-        known = config and {"full": config, "small": entry.get("small", {}) if scale == "small" else {}}
+        if config:
+            return digest({"full": config, "small": entry.get("small", {}) if scale == "small" else {}})
     else:
         content = identity(model, entry)
-        known = content and {"sha256": content}
-    if known:
-        return digest(known)
+        if content:
+            return digest({"sha256": content})
     # To measure it anyway is refused with what is wrong; records of it are still told apart from others.
     return str(entry.get(RECORDED, {}).get(f"{weights}-{scale}", digest({"folder": entry["folder"]})))
 

@@ -1,4 +1,4 @@
-"""A copy of a model of the user's own, laid out as other model folders are, once its tensors are those it should have."""
+"""A copy of a model of the user's own, laid out as other model folders are, once it has all tensors of its kind."""
 
 import shutil
 from collections import Counter
@@ -10,12 +10,14 @@ from cotejo.disk import require_free
 from cotejo.errors import CotejoError
 from cotejo.files import read_json, remove, replacing, sha256_of, write_json
 from cotejo.models import architecture, manifest, own, pickled
-from cotejo.models.catalogue import overlaid
-from cotejo.models.own_check import check_folder, headers, weight_files
+from cotejo.models.configuration import spelled_out
+from cotejo.models.own_check import INDEX, check_folder, headers, weight_files
 from cotejo.models.synthetic import count_parameters
 
 # safetensors' names of the data types that a config.json has other names for.
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+# What transformers 5 puts before the names of LLaVA's tensors, where the hub's files, and all that read those, don't.
+PREFIX = "model."
 # What transformers 5 writes into processor_config.json, and others into preprocessor_config.json.
 PROCESSORS = ("image_processor", "feature_extractor")
 
@@ -52,22 +54,6 @@ def copy_model(model: str, entry: dict[str, Any], sha256: str | None, output: Pa
         manifest.write(target, model, entry, own.WEIGHTS, "full", {"sha256": content}, parameters)
 
 
-def spelled_out(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config.json's content with the values that it leaves to transformers' defaults, which another version may change.
-
-    `save_pretrained` leaves out of the parts of a model what is as usual.
-    """
-    from huggingface_hub.errors import StrictDataclassError
-    from transformers import CONFIG_MAPPING
-
-    try:
-        known = CONFIG_MAPPING[kind].from_dict(dict(config)).to_dict()
-    except (StrictDataclassError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise CotejoError(f"config.json: transformers refuses it: {reason}. Save the model again") from error
-    return overlaid(known, dict(config))
-
-
 def _convert(model: str, entry: Mapping[str, Any], target: Path, name: str) -> None:
     """An ultralytics checkpoint as safetensors; CotejoError where it knows other classes than the entry says."""
     try:
@@ -95,8 +81,8 @@ def _complete(model: str, entry: Mapping[str, Any], target: Path) -> dict[str, A
     config["torch_dtype"] = DTYPES.get(kinds[0][0]) if kinds else None
     if config["torch_dtype"] is None:
         raise CotejoError(
-            f"{own.place(model, entry)}: {files[0]}: holds {kinds[0][0] if kinds else 'no tensors'}. Measurable: weights "
-            f"of {', '.join(DTYPES.values())}. Save the model so: `model.to(torch.float16).save_pretrained(…)`"
+            f"{own.place(model, entry)}: {files[0]}: holds {kinds[0][0] if kinds else 'no tensors'}. Save the model as "
+            f"{', '.join(DTYPES.values())}: `model.to(torch.float16).save_pretrained(…)`"
         )
     config["dtype"] = config["torch_dtype"]
     write_json(target / "config.json", config)
@@ -118,16 +104,18 @@ def _check_tensors(model: str, entry: Mapping[str, Any], config: dict[str, Any],
         shapes = architecture(entry["architecture"]).tensors(config)
     except CotejoError as error:
         raise CotejoError(f"{own.place(model, entry)}: config.json: {error}") from error
-    found = {
-        name: tuple(told["shape"])
-        for name, told in headers(target, weight_files(path.name for path in target.iterdir())).items()
-    }
+    files = weight_files(path.name for path in target.iterdir())
+    found = {name: tuple(told["shape"]) for name, told in headers(target, files).items()}
+    renamed = {name: name.removeprefix(PREFIX) for name in found if name not in shapes}
+    if renamed and {*renamed.values()} <= shapes.keys():
+        _rename(target, files, renamed)
+        found = {renamed.get(name, name): shape for name, shape in found.items()}
     missing = [name for name in shapes if name not in found]
     if missing:
         raise CotejoError(
             f"{own.place(model, entry)}: {missing[0]}: lacks this tensor and {len(missing) - 1} others of the "
-            f"{len(shapes)} that {entry['architecture']} has (it holds {len(found)}, such as {min(found, default='none')})"
-            ". Save the whole model, head included"
+            f"{len(shapes)} that {entry['architecture']} has; such as {min(found, default='none')} are there. Save the "
+            "whole model, head included"
         )
     for name, (shape, _) in shapes.items():
         if found[name] != shape:
@@ -139,3 +127,16 @@ def _check_tensors(model: str, entry: Mapping[str, Any], config: dict[str, Any],
     if unread:
         print(f"not read, for {entry['architecture']} has no such tensor: {', '.join(unread)}")
     return count_parameters(shapes)
+
+
+def _rename(target: Path, files: list[str], names: Mapping[str, str]) -> None:
+    """Give tensors other names in their files, one file in memory at a time, and in the index where there is one."""
+    from safetensors.torch import load_file
+
+    for file in files:
+        tensors = {names.get(name, name): values for name, values in load_file(target / file).items()}
+        pickled.write(tensors, target / file)
+    if (target / INDEX).exists():
+        index = read_json(target / INDEX)
+        index["weight_map"] = {names.get(name, name): file for name, file in index["weight_map"].items()}
+        write_json(target / INDEX, index)

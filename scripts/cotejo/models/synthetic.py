@@ -9,9 +9,11 @@ from cotejo.errors import CotejoError
 from cotejo.files import write_json
 from cotejo.models import architecture, manifest
 from cotejo.models.catalogue import config_at
+from cotejo.models.configuration import spelled_out
 from cotejo.models.generator import BUFFERS, Shapes
 from cotejo.models.generator import NAME as GENERATOR
 from cotejo.models.generator import tensor as made_up
+from cotejo.models.own import is_own, shaping
 
 SHARD_BYTES = 1 << 30
 BYTES = {"float64": 8, "int64": 8, "float32": 4, "bfloat16": 2, "float16": 2}

@@ -14,7 +14,6 @@ from cotejo.published.analysis import LOGS, Study
 from cotejo.published.cost import cost_of, on_paper
 from cotejo.published.figures import own_figures
 from cotejo.published.groups import Paper
-from cotejo.report.page import data_uri
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,16 +31,21 @@ class Drawing(NamedTuple):
 
 def draw_all(
     study: Study, paper: Paper, config: Path, look: str, formats: Sequence[str], folder: Path
-) -> Iterator[dict[str, str]]:
-    """Draw a study's figures into a folder, svg among the formats; {title, words, image} of each, for the page."""
+) -> Iterator[tuple[dict[str, str], list[Path]]]:
+    """Draw a study's figures into a folder; of each {name, title, caption}, for the page, and its files.
+
+    Its name there has the study's, too, for all of them stand on one page.
+    """
     for drawing in _drawings(study, paper, config):
         style = style_of(look, drawing.width)
+        files = [folder / f"{drawing.name}.{form}" for form in formats]
         with applied(style):
             drawn = drawing.draw(style)
-            for form in formats:
-                with replacing(folder / f"{drawing.name}.{form}") as temporary:
+            for path, form in zip(files, formats, strict=True):
+                with replacing(path) as temporary:
                     save(drawn, temporary, form, drawing.title, drawing.words, style.dpi)
-        yield {"title": drawing.title, "words": drawing.words, "image": data_uri(folder / f"{drawing.name}.svg")}
+        caption = f"{drawing.title}. Nothing was measured for it."
+        yield {"name": f"{study.name}-{drawing.name}", "title": drawing.title, "caption": caption}, files
 
 
 def _drawings(study: Study, paper: Paper, config: Path) -> Iterator[Drawing]:

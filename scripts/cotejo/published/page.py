@@ -5,14 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cotejo.published import check as words
 from cotejo.published.check import VERDICTS, Check
 from cotejo.published.groups import Paper
-from cotejo.report import page as report
+from cotejo.report.page import environment
 
 TITLE = "What was published, on paper alone"
 QUESTION = (
@@ -49,15 +46,10 @@ PARTS = {
 def page(
     papers: Sequence[Paper],
     findings: Mapping[str, Sequence[Check]],
-    figures: Mapping[str, Sequence[Mapping[str, str]]],
+    figures: Mapping[str, Sequence[Mapping[str, Any]]],
     rows: Mapping[str, str],
 ) -> str:
-    """The HTML: by study its findings, its figures ({title, words, image}) and the address of its rows."""
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, report.HERE]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["link"] = quote
+    """The HTML: by study its findings, its figures (as `cotejo.report.drawing.drawn` has them), its rows' address."""
     everything = [(study, check) for study, checks in findings.items() for check in checks]
     counts = Counter(check.verdict for _, check in everything)
     content = {
@@ -70,13 +62,13 @@ def page(
         ],
         "studies": [_study(paper, findings[paper.study], figures[paper.study], rows[paper.study]) for paper in papers],
     }
-    return environment.get_template("page.html.jinja").render(content)
+    return environment(Path(__file__).parent).get_template("published.html.jinja").render(content)
 
 
-def _study(paper: Paper, checks: Sequence[Check], figures: Sequence[Mapping[str, str]], rows: str) -> dict[str, Any]:
+def _study(paper: Paper, checks: Sequence[Check], figures: Sequence[Mapping[str, Any]], rows: str) -> dict[str, Any]:
     counts = Counter(check.verdict for check in checks)
     parts = [
-        {"title": title, "checks": _cells([(paper.study, check) for check in checks], verdicts), "open": False}
+        {"title": title, "checks": _cells([(paper.study, check) for check in checks], verdicts)}
         for title, verdicts in PARTS.items()
     ]
     return {

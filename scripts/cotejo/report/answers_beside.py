@@ -94,11 +94,14 @@ def _cheapest(members: Sequence[Row], measured: bool, common: Common) -> str:
     usd += "" if math.isnan(best["usd_low"]) else f" ({number(best['usd_low'])} to {number(best['usd_high'])})"
     alike = [labels[id(row)] for row in members if row is not best and measured and not _dearer(row, best)]
     also = f"; not told apart from it, or too few repeats to tell: {listed(alike, 3)}" if alike else ""
-    word = "lowest median cost of" if alike else "cheapest"
-    return (
-        f"{what} the {word} {best['per']} is that of {labels[id(best)]}: {usd}"
-        f"{common.worth([best]) if measured else ''}{also}. What it is counted with stands under Costs."
+    label = labels[id(best)]
+    claim = (
+        f"the lowest median cost per {best['per']} is that of {label}"
+        if alike
+        else f"{label} costs least per {best['per']}"
     )
+    worth = common.worth([best]) if measured else ""
+    return f"{what} {claim}: {usd}{worth}{also}. What it is counted with stands under Costs."
 
 
 def _dearer(row: Row, best: Row) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cotejo.difference import difference, standing
 from cotejo.figures.select import row_labels
-from cotejo.labels import level_label
+from cotejo.labels import level_label, load_label
 from cotejo.report.answers_pairs import companions
 from cotejo.report.answers_runs import Row, Run, amount, counted, listed, quantity, task_label, values
 
@@ -72,7 +72,8 @@ def sentence(found: Best, worth: str) -> str:
     row, members = found.best.row, [found.best, *found.others]
     labels = dict(zip(map(id, members), _labels(members), strict=True))
     label = labels[id(found.best)]
-    what = f"{task_label(row['task'])}, {row['model']}"
+    load = load_label(row["load"]) if row["load"] == "closed" else ""
+    what = ", ".join(filter(None, [task_label(row["task"]), row["model"], load]))
     value = amount(row) if row["better"] == "higher" else f"{quantity(row['metric'])} {amount(row)}"
     value += "".join(f", {quantity(one['metric'])} {amount(one)}" for one in found.beside) + worth
     if not found.others:

@@ -1,14 +1,14 @@
 """What differs, in sentences: of all pairs those that matter, each with its interval, and how many more there are."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from cotejo.difference import LEAST_REPEATS, LEVEL
-from cotejo.labels import HERE, TIMES, level_label, number
+from cotejo.labels import HERE, TIMES, level_label, load_label, number
 from cotejo.report import answers_pairs
 from cotejo.report.answers_pairs import Effect, Pair
 from cotejo.report.answers_runs import (
     AXES,
-    WITH_OPTIONS,
     Run,
     counted,
     listed,
@@ -19,26 +19,46 @@ from cotejo.report.answers_runs import (
 
 # What a sentence names of its pair where runs of the task differ in it. What the axis is comes with the two names.
 _CONTEXT = ("model", "server", "backend", "provider", "precision", "client", "accelerators", "split", "cores", "system")
+_KINDS = (
+    "settled",
+    "settled only by its own test, as chance settles some of so many",
+    "not told apart",
+    f"with fewer than {LEAST_REPEATS} repeats on a side",
+)
 _PLURALS = ("cores", "GPUs", "processes", "nodes")
 _LEAST_TELLING = "model"  # that a larger model takes longer is no news
 
 
-def chosen(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    """The pairs that matter most: of each task and axis the largest settled effect, or else one that isn't settled.
+def held(pairs: Sequence[Pair]) -> list[Pair]:
+    """The settled pairs that stay so over all tests made: of these, one in 20 is expected to be false at most.
 
-    Settled ones first, larger ones first; those that differ in the model last.
+    The largest of many effects is often the luckiest. Source: Benjamini and Hochberg 1995, "Controlling the false
+    discovery rate", Journal of the Royal Statistical Society B 57:289. They hold for tests that share a reference too:
+    Benjamini and Yekutieli 2001, Annals of Statistics 29:1165.
     """
+    tested = sorted(pair.effects[0].found.p for pair in pairs if pair.effects[0].testable)
+    bounds = [p for rank, p in enumerate(tested, 1) if p <= LEVEL * rank / len(tested)]
+    most = max(bounds, default=-1.0)
+    return [pair for pair in pairs if pair.effects[0].settled and pair.effects[0].found.p <= most]
+
+
+def chosen(pairs: Sequence[Pair], most: int) -> list[Pair]:
+    """The pairs that matter most: of each task and axis the largest effect that holds, or else the first not settled.
+
+    Those that hold come first, the larger first; those that differ in the model last.
+    """
+    holding = {id(pair) for pair in held(pairs)}
+
+    def rank(pair: Pair) -> tuple[bool, bool, float]:
+        holds = id(pair) in holding
+        return (not holds, pair.axis == _LEAST_TELLING, -pair.effects[0].size if holds else 0.0)
+
     buckets: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
-        if pair.effects[0].testable:
+        effect = pair.effects[0]
+        if id(pair) in holding or (effect.testable and not effect.settled):
             buckets.setdefault((pair.reference.row["task"], pair.axis), []).append(pair)
-    heads = [min(members, key=_rank) for members in buckets.values()]
-    return sorted(heads, key=_rank)[:most]
-
-
-def _rank(pair: Pair) -> tuple[bool, bool, float]:
-    effect = pair.effects[0]
-    return (not effect.settled, pair.axis == _LEAST_TELLING, -effect.size)
+    return sorted((min(members, key=rank) for members in buckets.values()), key=rank)[:most]
 
 
 def sentence(pair: Pair, runs: Iterable[Run], worth: str) -> str:
@@ -95,20 +115,17 @@ def _of_axis(pair: Pair, side: int) -> str:
     if pair.axis == "machine" and not run.row["origin"] and other.row["origin"]:
         shown.append(HERE)
     if pair.axis == "placement" and not any(shown):
-        shown = [part("accelerators", run.settings)]
+        accelerators = [part("accelerators", one.settings) for one in (run, other)]
+        shown = ["not divided"] if accelerators[0] == accelerators[1] else accelerators[:1]
     return ", ".join(dict.fromkeys(filter(None, shown)))
 
 
 def _also(pair: Pair) -> str:
-    """What differs beside the axis: the options that came with it."""
-    if pair.axis not in (*WITH_OPTIONS, answers_pairs.NAME):
+    """What differs beside the axis that the names tell of."""
+    if pair.axis == answers_pairs.OPTIONS or not pair.options:
         return ""
-    unlike = [
-        f"{key} {before or 'not set'} against {after or 'not set'}"
-        for key, (before, after) in pair.options.items()
-        if pair.axis == answers_pairs.NAME or (before and after)
-    ]
-    return f" They also differ in {listed(unlike)}." if unlike else ""
+    unlike = [f"{key} {one or 'not set'} against {other or 'not set'}" for key, (one, other) in pair.options.items()]
+    return f" They also differ in {listed(unlike)}."
 
 
 def context(pair: Pair, runs: Iterable[Run]) -> str:
@@ -124,7 +141,9 @@ def context(pair: Pair, runs: Iterable[Run]) -> str:
     if pair.axis == answers_pairs.LEVEL and len({run.row["name"] for run in of_task}) > 1:
         shown.insert(0, one.row["name"])
     if pair.axis != answers_pairs.LEVEL and one.row["load"] in ("closed", "open"):
-        shown.append(level_label(pair.level))
+        shown += [load_label(one.row["load"]), level_label(pair.level)]
+    elif pair.axis == answers_pairs.LEVEL:
+        shown.append(load_label(one.row["load"]))
     return ", ".join(dict.fromkeys(filter(None, [task_label(one.row["task"]), *shown])))
 
 
@@ -150,25 +169,27 @@ def _clause(effect: Effect) -> str:
 
 
 def remaining(pairs: Sequence[Pair], shown: Sequence[Pair]) -> str:
-    """What is said of the pairs that no sentence tells of; empty where there are none."""
-    others = [pair for pair in pairs if not any(pair is one for one in shown)]
-    if not others:
-        return ""
-    settled = sum(pair.effects[0].settled for pair in others)
-    untestable = sum(not pair.effects[0].testable for pair in others)
-    kinds = {
-        "settled": settled,
-        "not told apart": len(others) - settled - untestable,
-        f"with fewer than {LEAST_REPEATS} repeats on a side": untestable,
-    }
-    shares = {kind: count for kind, count in kinds.items() if count}
-    told = listed([counted(count, kind, kind) for kind, count in shares.items()])
-    text = counted(len(others), "further comparison" if shown else "comparison")
-    text += f", each {next(iter(shares))}" if len(shares) == 1 else f": {told}"
+    """What is said of the pairs that no sentence tells of, and of all tests together; empty where there are none."""
+    holding = {id(pair) for pair in held(pairs)}
+    others = Counter(_kind(pair, id(pair) in holding) for pair in pairs if not any(pair is one for one in shown))
+    parts = []
+    if others:
+        parts.append(counted(others.total(), "further comparison" if shown else "comparison"))
+        told = [counted(others[kind], kind, kind) for kind in _KINDS if others[kind]]
+        each = "each " if others.total() > 1 else ""
+        parts[0] += f", {each}{next(iter(others))}" if len(others) == 1 else f": {listed(told)}"
+        parts[0] += ". The values stand under Results."
     tested = sum(pair.effects[0].testable for pair in pairs)
-    if tested < 2:
-        return f"{text}. The values stand under Results."
-    return (
-        f"{text}. The values stand under Results. Each interval and each test holds by itself: where nothing differs, "
-        f"one test in {1 / LEVEL:.0f} still says so, and {tested} were made."
-    )
+    if tested > 1:
+        parts.append(
+            f"{tested} differences were tested; of those claimed at most one in {1 / LEVEL:.0f} is expected to be "
+            "false (Benjamini and Hochberg 1995), while each interval holds by itself."
+        )
+    return " ".join(parts)
+
+
+def _kind(pair: Pair, holds: bool) -> str:
+    effect = pair.effects[0]
+    if not effect.testable:
+        return _KINDS[3]
+    return _KINDS[0] if holds else _KINDS[1] if effect.settled else _KINDS[2]

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from cotejo.difference import Difference, difference, standing
-from cotejo.report.answers_runs import AXES, SAME_WORK, WITH_OPTIONS, Row, Run, values
+from cotejo.report.answers_runs import AXES, WITH_OPTIONS, Row, Run, values
 
 Environments = Mapping[str, Mapping[str, Any]]  # merge keys, by their digest
 
@@ -116,9 +116,7 @@ def _differs_in(axis: str, candidate: Run, environments: Environments) -> Callab
             return all(other.row[key] == candidate.row[key] for key in ("run", "digest"))
         if not _on_one_machine(other, candidate, environments):
             return False
-        unlike = _unlike(other, candidate)
-        # What only one of two servers, clients or placements knows comes with it.
-        return bool(unlike) if axis == OPTIONS else not any(all(both) for both in unlike.values())
+        return bool(_unlike(other, candidate)) == (axis == OPTIONS)
 
     return fits
 
@@ -178,12 +176,14 @@ def _on_one_machine(one: Run, other: Run, environments: Environments) -> bool:
 
 
 def _unlike(one: Run, other: Run) -> dict[str, tuple[str, str]]:
-    """The options in which two runs differ, with what each has."""
+    """The options in which two runs differ, with what each has.
+
+    Of two servers, clients or placements, what only one knows comes with it, and is no difference of its own.
+    """
     mine, theirs = one.options, other.options
-    names = (name for name in dict.fromkeys([*mine, *theirs]) if name not in SAME_WORK)
-    return {
-        name: (mine.get(name, ""), theirs.get(name, "")) for name in names if mine.get(name, "") != theirs.get(name, "")
-    }
+    both = {name: (mine.get(name, ""), theirs.get(name, "")) for name in [*mine, *theirs]}
+    loose = any(one.along[axis] != other.along[axis] for axis in WITH_OPTIONS)
+    return {name: pair for name, pair in both.items() if pair[0] != pair[1] and (all(pair) or not loose)}
 
 
 def _comparable(before: Row, after: Row) -> bool:

@@ -1,5 +1,6 @@
 """What the numbers are worth, in sentences: the verdicts, what the numbers are not, what failed, what is lacking."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from cotejo.figures.select import row_labels
 from cotejo.labels import level_label
 from cotejo.report.answers_runs import Row, Run, counted, listed, marks_of
 from cotejo.stand_in import why_not_in_short
-from cotejo.stats import median_interval
+from cotejo.stats import CONFIDENCE
 from cotejo.verdict import NOT_MEASURED, SEPARATOR, WORDS
 
 PUBLISHABLE = WORDS[-1]
 OUT_OF_MEMORY = "out-of-memory"
-_FOR_AN_INTERVAL = next(n for n in range(1, 100) if median_interval(range(n)).low is not None)
+# So many repeats that their whole range misses the median once in twenty at most: 2 / 2ⁿ.
+_FOR_AN_INTERVAL = math.ceil(math.log2(2 / (1 - CONFIDENCE)))
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,13 @@ def _run(row: Row) -> tuple[str, ...]:
 
 
 def _labels(rows: Sequence[Row], wanted: Sequence[Row]) -> dict[tuple[str, ...], str]:
-    """What to call the runs that are wanted, so that they are told from all others of their blocks."""
-    names = {row["name"] for row in wanted}
-    alike = [row for row in rows if row["name"] in names]
-    told = row_labels(alike, ("name",), ("load", "inputs", "level", "compute_precision", "environment"))
-    return {_run(row): label.replace(" · ", ", ") for row, label in zip(alike, told, strict=True)}
+    """What to call the runs that are wanted: their block, and what tells them from others of it."""
+    labels: dict[tuple[str, ...], str] = {}
+    for name in dict.fromkeys(row["name"] for row in wanted):
+        of_block = [row for row in rows if row["name"] == name]
+        told = row_labels(of_block, ("name",), ("load", "inputs", "level", "compute_precision", "environment"))
+        labels |= {_run(row): label.replace(" · ", ", ") for row, label in zip(of_block, told, strict=True)}
+    return labels
 
 
 def _words(reasons: str) -> str:

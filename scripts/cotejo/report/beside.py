@@ -9,7 +9,7 @@ import pandas as pd
 
 from cotejo.equivalence import NOT_COMPARABLE
 from cotejo.labels import HERE, metric_label, number, value_label
-from cotejo.report.results import exact, interval, parts
+from cotejo.report.results import exact, in_one_line, interval, parts
 from cotejo.standing import NOT_MEASURED, OUT_OF_MEMORY, WORDS
 
 Row = Mapping[str, Any]
@@ -113,7 +113,7 @@ def machine(row: Row, apart: bool) -> str:
 
 def settings_text(row: Row) -> str:
     """A row's settings in one line."""
-    return " · ".join(filter(None, (setting(key, row[key]) for key in SETTINGS if row[key])))
+    return in_one_line(setting(key, row[key]) for key in SETTINGS if row[key])
 
 
 def setting(key: str, value: str) -> str:

@@ -9,7 +9,7 @@ from cotejo.cost_pairs import Pair, pairs
 from cotejo.cost_rows import PUBLISHED, Row
 from cotejo.cost_words import hour_of_work, roughly, said_of_prices, share, shares, without_price
 from cotejo.labels import level_label, metric_label, number, value_label
-from cotejo.report.results import exact, interval
+from cotejo.report.results import exact, in_one_line, interval
 
 SETTINGS = (
     "model", "dataset", "backend", "provider", "server", "client", "precision", "cores", "accelerators", "nodes",
@@ -76,7 +76,7 @@ def break_even(pair: Pair) -> dict[str, Any]:
 
 def settings(row: Row) -> str:
     """What tells a row from others of its run."""
-    return " · ".join(filter(None, [*(setting(column, row[column]) for column in SETTINGS), level(row)]))
+    return in_one_line([*(setting(column, row[column]) for column in SETTINGS), level(row)])
 
 
 def setting(column: str, value: str) -> str:

@@ -1,7 +1,7 @@
-"""A figure within a page: its SVG as part of the HTML, so that it follows the page's colours and its marks can be met."""
+"""A figure within a page: its SVG as part of the HTML, so that it takes the page's colours and its marks can be met."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,20 +42,19 @@ PAINTS = ("fill", "stroke")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
-def drawn(entry: Mapping[str, Any], files: Iterable[Path], address: Callable[[Path], str]) -> dict[str, Any]:
+def drawn(entry: Mapping[str, Any], files: Sequence[Path], address: Callable[[Path], str]) -> dict[str, Any]:
     """A figure as a page shows it: its name, title and caption, its drawing, the same in words, and its own files.
 
-    `files` has those of all figures, called after them; `address` gives a file's address from the page.
+    `address` gives a file's address from the page. CotejoError where none of the files is an .svg.
     """
-    own = [path for path in files if path.stem == entry["name"]]
-    drawing = next((path for path in own if path.suffix == ".svg"), None)
+    drawing = next((path for path in files if path.suffix == ".svg"), None)
     if drawing is None:
         raise CotejoError(f"--figures: {entry['name']}.svg: not among them. Add it")
     return {
         **entry,
         "drawing": Markup(inlined(drawing, f"figure-{entry['name']}")),
         "words": words_of(drawing),
-        "files": [{"form": path.suffix[1:].upper(), "path": address(path)} for path in own],
+        "files": [{"form": path.suffix[1:].upper(), "path": address(path)} for path in files],
     }
 
 
@@ -125,7 +124,7 @@ def _own_ids(element: Element, name: str, used: set[str]) -> None:
 
 
 def _page_colours(element: Element) -> None:
-    """Paints, whether they stand in an attribute or in the style, as the page's variables where they are the paper's."""
+    """Paints, in an attribute or in the style, as variables of the page where they are the paper's."""
     declared = dict(_declarations(element.get("style", "")))
     for paint in PAINTS:
         if element.get(paint, "").lower() in COLOURS:

@@ -1,5 +1,6 @@
 """The index over studies: what it says of each stands in its report's head, written and read here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -41,7 +42,7 @@ def index(reports: Sequence[Path], published: Path | None, output: Path) -> str:
     """The page over these reports, and over the page of what was published, with links relative to its own place."""
 
     def link(path: Path) -> str:
-        return path.relative_to(output.parent).as_posix()
+        return Path(os.path.relpath(path, output.parent)).as_posix()
 
     studies = [{"name": path.parent.name, "link": link(path), **_named(read_head(path))} for path in sorted(reports)]
     template = environment().get_template("index.html.jinja")

@@ -1,4 +1,4 @@
-"""The report's tables of results and of verdicts, as plain data. Each cell of a number has its full precision beside it."""
+"""The report's tables of results and of verdicts, as plain data. A number has its full precision beside it."""
 
 import math
 from collections import Counter
@@ -68,7 +68,7 @@ def line(members: Sequence[Row], metrics: Sequence[str], extra: Sequence[str]) -
     return {
         "run": shown["run"],
         "name": shown["name"],
-        "settings": " · ".join(filter(None, (value_label(column, shown[column]) for column in SETTINGS))),
+        "settings": in_one_line(value_label(column, shown[column]) for column in SETTINGS),
         "extra": [extra_cell(shown, column) for column in extra],
         "cells": [cell(by_metric[name]) if name in by_metric else None for name in metrics],
         "done": f"{done:.0f}",
@@ -110,6 +110,11 @@ def worth(rows: Sequence[Row]) -> dict[str, Any]:
             for row in rows
         ],
     }
+
+
+def in_one_line(labels: Iterable[str]) -> str:
+    """What several labels say, the empty ones left out, no line beginning with a dot."""
+    return "\u00a0· ".join(filter(None, labels))
 
 
 def exact(value: float) -> str:

@@ -32,7 +32,8 @@ def distinct_words(runs: Sequence[Run]) -> dict[tuple[str, str], str]:
     systems = {run["system"] for run in runs}
     alike: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        alike[f"{run_words(run)}{f', on {run["system"]}' if len(systems) > 1 else ''}"].append(run)
+        place = f", on {run['system']}" if len(systems) > 1 else ""
+        alike[run_words(run) + place].append(run)
     return {
         (run["system"], folder_name(run)): words + "".join(f", {part}" for part in _differing(run, group))
         for words, group in alike.items()

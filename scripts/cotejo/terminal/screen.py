@@ -54,9 +54,9 @@ class Screen:
 
     def _cleared(self) -> str:
         """What takes the bottom away; the cursor stands at its end."""
-        up = len(self._bottom) - 1
-        self._bottom, there = [], self._bottom
-        return f"\r{f'\x1b[{up}A' if up else ''}{_CLEAR_BELOW}" if there else ""
+        there, self._bottom = len(self._bottom), []
+        up = f"\x1b[{there - 1}A" if there > 1 else ""
+        return f"\r{up}{_CLEAR_BELOW}" if there else ""
 
     def _drawn(self, bottom: list[str]) -> str:
         self._bottom = bottom

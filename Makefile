@@ -14,7 +14,7 @@ help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## install what the pipeline needs; the other targets begin with it, and it ends at once when all is there
-	@$(PYTHON) scripts/install_system_packages.py
+	@$(or $(PYTHON),$(error python3: not found. Install Python 3.11 or newer)) scripts/install_system_packages.py
 	@$(PYTHON) scripts/create_environment.py main --prefix $(VENV)
 
 lock: setup ## resolve envs/main.in into envs/main.txt; make lock ARGS=--upgrade moves every package to its newest
@@ -71,9 +71,10 @@ method: setup ## simulate what docs/method.md claims, and write its tables and i
 	$(VENV)/bin/python tests/method/simulate_stopping.py
 	$(VENV)/bin/python tests/method/measure_omission.py
 
-docs: setup ## config/README.md from the schemas, and docs/reference from the code
+docs: setup ## config/README.md from the schemas, docs/reference and the list of messages from the code
 	$(VENV)/bin/python scripts/document_config.py
 	$(VENV)/bin/python scripts/document_reference.py
+	PYTHONPATH=.:scripts $(VENV)/bin/python tests/list_messages.py
 
 dag: setup ## draw the demo's rules into docs/images/dag.svg, for which Graphviz's dot must be there
 	$(VENV)/bin/python scripts/draw_dag.py

@@ -11,11 +11,15 @@ include: "rules/begin.smk"
 configfile: "config/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/measuring.smk"
 include: "rules/slurm.smk"
 include: "rules/terminal.smk"
 include: "rules/drawing.smk"
+include: "rules/captions.smk"
 include: "rules/datasets.smk"
 include: "rules/models.smk"
 include: "rules/exports.smk"

@@ -19,8 +19,8 @@ rule summarise:
         imported=lambda wildcards: imported_records(study_of(wildcards).results),
         code=["scripts/summarise.py", "scripts/cotejo/verdict_table.py", *JUDGING],
     output:
-        summary="results/{results}/summary.csv",
-        verdicts="results/{results}/verdicts.csv",
+        summary=shown("results/{results}/summary.csv", "summary", "Tables", table_labels("every metric")),
+        verdicts=shown("results/{results}/verdicts.csv", "verdicts", "Tables", table_labels("verdicts")),
         distributions="results/{results}/distributions.csv",
     log:
         "logs/summarise/{results}.log",
@@ -52,7 +52,9 @@ rule compare_published:
             "scripts/cotejo/published/rows.py",
         ],
     output:
-        comparison="results/{results}/comparison.csv",
+        comparison=shown(
+            "results/{results}/comparison.csv", "comparison", "Tables", table_labels("beside what was published")
+        ),
     log:
         "logs/compare_published/{results}.log",
     wildcard_constraints:

@@ -1,5 +1,6 @@
 """What must be so before anything else is read. Snakemake would refuse it too, but not say where, or not in one line."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,13 +18,16 @@ def stop(error):
     sys.exit(1)
 
 
-try:
-    workflow.cores
-except WorkflowError:
-    stop("--cores: is missing. Add --cores all, or the number of this machine's cores that may be used at once")
 if not Path("config/config.yaml").exists():
     stop(f"config/config.yaml: no such file in {Path.cwd()}. Run snakemake in the folder of Cotejo's Snakefile")
 try:
     load_yaml(Path("config/config.yaml"), "config")
 except CotejoError as error:
     stop(error)
+
+# All that a job may take of this machine. --unlock and its like are given none; where jobs would run here without it,
+# Snakemake says in one line that --cores is missing.
+try:
+    CORES = workflow.cores
+except WorkflowError:
+    CORES = len(os.sched_getaffinity(0))

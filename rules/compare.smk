@@ -20,7 +20,7 @@ rule compare:
         tolerance=config["compare"]["tolerance_percent"],
     shell:
         "python scripts/compare_results.py --show {input.comparison:q} --tolerance-percent {params.tolerance}"
-        " | tee {log:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule compare_results:

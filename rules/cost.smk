@@ -29,7 +29,7 @@ rule price_results:
             "scripts/cotejo/published/rows.py",
         ],
     output:
-        cost="results/{results}/cost.csv",
+        cost=shown("results/{results}/cost.csv", "cost", "Tables", table_labels("costs")),
     log:
         "logs/price_results/{results}.log",
     params:

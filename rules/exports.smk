@@ -48,7 +48,7 @@ rule export_openvino:
     cache: True
     priority: PREPARE
     retries: 1
-    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    threads: lambda wildcards: CORES if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
     params:
@@ -74,7 +74,7 @@ rule export_openvino_genai:
     cache: True
     priority: PREPARE
     retries: 1
-    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    threads: lambda wildcards: CORES if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
     params:
@@ -100,7 +100,7 @@ rule export_onnx:
     cache: True
     priority: PREPARE
     retries: 1
-    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    threads: lambda wildcards: CORES if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
     params:
@@ -126,7 +126,7 @@ rule export_gguf:
     cache: True
     priority: PREPARE
     retries: 1
-    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    threads: lambda wildcards: CORES if wildcards.scale == "full" else 1
     resources:
         **PREPARING,
     params:
@@ -159,7 +159,7 @@ rule export_tensorrt:
     priority: PREPARE
     retries: 1
     # All of them: kernels are chosen by the time they take.
-    threads: workflow.cores
+    threads: CORES
     resources:
         **BUILDING,
     params:
@@ -186,7 +186,7 @@ rule check_export:
         # Of exports that are for one system's machines: "-on-" and its name.
         on=f"(-on-({OF_SELECTED}))?",
     priority: PREPARE
-    threads: lambda wildcards: workflow.cores if wildcards.scale == "full" else 1
+    threads: lambda wildcards: CORES if wildcards.scale == "full" else 1
     resources:
         **CHECKING,
     params:

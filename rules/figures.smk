@@ -13,7 +13,10 @@ rule plot_figure:
         kind=lambda wildcards: f"scripts/cotejo/figures/{figure_of(wildcards)['kind']}.py",
         code=DRAWING,
     output:
-        multiext("results/{results}/figures/{figure}", *(f".{ending}" for ending in FIGURE_FORMATS)),
+        [
+            shown(path, "figure", "Figures", figure_labels) if path.endswith(".svg") else path
+            for path in multiext("results/{results}/figures/{figure}", *(f".{ending}" for ending in FIGURE_FORMATS))
+        ],
     log:
         "logs/plot_figure/{results}/{figure}.log",
     params:

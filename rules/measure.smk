@@ -10,13 +10,14 @@ rule measure_process:
         samples=SAMPLES,
         telemetry=TELEMETRY,
     log:
-        "logs/measure_process/{results}/{system}/{run}/r{repeat}.log",
+        said="logs/measure_process/{results}/{system}/{run}/r{repeat}.said.log",
+        process="logs/measure_process/{results}/{system}/{run}/r{repeat}.log",
     wildcard_constraints:
         system=OF_SELECTED,
         run=runs_that(served=False),
     priority: measuring_priority
     # All of them, so that nothing else runs meanwhile.
-    threads: workflow.cores
+    threads: CORES
     resources:
         **MEASURING,
     params:
@@ -28,7 +29,7 @@ rule measure_process:
     shell:
         "python scripts/measure_process.py --run {params.run:q} --repeat {wildcards.repeat}"
         " --model-folder {params.model_folder:q} --dataset-folder {params.dataset_folder:q} {params.export:q}"
-        " {params.stage:q} --output {output.record:q} --log {log:q}"
+        " {params.stage:q} --output {output.record:q} --log {log.process:q} 2> {log.said:q}"
 
 
 rule measure_server:
@@ -40,12 +41,13 @@ rule measure_server:
         samples=SAMPLES,
         telemetry=TELEMETRY,
     log:
-        "logs/measure_server/{results}/{system}/{run}/r{repeat}.log",
+        said="logs/measure_server/{results}/{system}/{run}/r{repeat}.said.log",
+        server="logs/measure_server/{results}/{system}/{run}/r{repeat}.log",
     wildcard_constraints:
         system=OF_SELECTED,
         run=runs_that(served=True),
     priority: measuring_priority
-    threads: workflow.cores
+    threads: CORES
     resources:
         **MEASURING,
     params:
@@ -59,4 +61,4 @@ rule measure_server:
         "python scripts/measure_server.py --run {params.run:q} --repeat {wildcards.repeat}"
         " --model-folder {params.model_folder:q} --dataset-folder {params.dataset_folder:q} {params.export:q}"
         " --prepared {params.server:q}/prepared --launch {params.server:q}/launch.json"
-        " {params.stage:q} --output {output.record:q} --log {log:q}"
+        " {params.stage:q} --output {output.record:q} --log {log.server:q} 2> {log.said:q}"

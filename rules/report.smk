@@ -41,7 +41,7 @@ rule make_report:
             *PAGES,
         ],
     output:
-        report="results/{results}/report.html",
+        report=shown("results/{results}/report.html", "report", "Report", report_labels),
     log:
         "logs/make_report/{results}.log",
     params:

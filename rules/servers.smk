@@ -47,7 +47,7 @@ rule launch_server:
         system=OF_SELECTED,
         run=runs_that(served=True),
     priority: PREPARE
-    threads: workflow.cores
+    threads: CORES
     resources:
         **MEASURING,
     params:

@@ -26,7 +26,8 @@ def jobs_of(study: str) -> str:
         command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dag", "--config", f"studies=[{study}]"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CotejoError(f"snakemake --dag: {done.stderr.strip().splitlines()[-1]}")
+        told = done.stderr.strip().splitlines()[-1].removeprefix("error: ")
+        raise CotejoError(f"--study: {study}: no graph of its jobs ({told}). Mend what `snakemake plan` says of it")
     return done.stdout
 
 

@@ -1,5 +1,7 @@
 """Install the system packages of envs/apt.txt that are missing, as root on Debian; elsewhere, say how to get them."""
 
+import require_python  # noqa: F401, I001  (before what an older Python can't read)
+
 import argparse
 import os
 import shutil

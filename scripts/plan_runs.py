@@ -3,17 +3,20 @@
 import argparse
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cotejo.command import run
+from cotejo.command import ROOT, run
 from cotejo.errors import CotejoError
+from cotejo.estimate import Earlier, estimate, missing, total
+from cotejo.estimate_disk import disk_use
 from cotejo.files import replacing
-from cotejo.load import levels_of
+from cotejo.schema import load_yaml
 from cotejo.sheet import sheet_text
 from cotejo.stand_in import phrases, why_not
-from cotejo.study import Study, load_study
-from cotejo.tasks import task
+from cotejo.study import CONFIG, Study, load_study
+from cotejo.terminal.words import plural
 
 SHOWN = ("rank", "id", "digest", "repeats", "warmup_s", "duration_s")
 
@@ -24,31 +27,43 @@ def show_sheet(path: Path) -> None:
         lines = list(csv.DictReader(stream))
     for system in dict.fromkeys(line["system"] for line in lines):
         print(f"{path}, system {system}")
-        show_lines([line for line in lines if line["system"] == system])
+        show_lines([line for line in lines if line["system"] == system], path.parent)
         print()
 
 
-def show_lines(lines: list[dict[str, str]]) -> None:
-    """Print the lines of one system, and the least time that measuring its runs takes."""
+def show_lines(lines: list[dict[str, str]], results: Path) -> None:
+    """Print the lines of one system, and what measuring those that have no record yet takes: time, and disk."""
     rows = [line for line in lines if not why_not(line)]
     table = [list(SHOWN), *([row.get(column, "") for column in SHOWN] for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(SHOWN))]
     for line in table:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     repeats = sum(int(row["repeats"]) for row in rows)
-    seconds = sum(int(row["repeats"]) * least_s(row) for row in rows)
-    print(f"  {len(rows)} runs, {repeats} repeats, at least {seconds / 60:.1f} min of measuring")
+    print(f"  {len(rows)} runs, {repeats} repeats")
+    for line in estimates([{key: value or None for key, value in row.items()} for row in rows], results):
+        print(f"  {line}")
     for line in lines:
         stand_ins = ", ".join(phrases(line))
         if stand_ins or why_not(line):
             print(f"  {line['id']}: {why_not(line) or stand_ins}")
 
 
-def least_s(row: dict[str, str]) -> float:
-    """The least time that one repeat of a sheet's row measures, warm-ups included, in seconds."""
-    # A run with a stop_width may end after its stop_least_s, and nobody knows how long passes, or epochs, take.
-    level_s = float(row.get("warmup_s") or 0) + float(row.get("stop_least_s") or row.get("duration_s") or 0)
-    return level_s * (len(levels_of(row)) if row.get("server") else len(task(row["task"]).LEVELS))
+def estimates(runs: Sequence[Mapping[str, Any]], results: Path) -> list[str]:
+    """How long the runs of one system will take, and what they add to the disk, a line each.
+
+    `results` is their study's folder, below that of all studies. What has a record counts as done.
+    """
+    to_come = [(run, len(missing(run, results))) for run in runs]
+    repeats = sum(number for _, number in to_come)
+    if not repeats:
+        return ["all of it is measured"]
+    earlier = Earlier(results.parent, runs[0]["system"])
+    expected = total(one for run, number in to_come if number for one in [estimate(run, earlier)] * number)
+    models, config = load_yaml(CONFIG / "models.yaml", "models"), load_yaml(CONFIG / "config.yaml", "config")
+    use = disk_use(runs, models, config["environments"], ROOT, results)
+    preparing = ", and models and exports to make first" if use.known.keys() - {"records"} else ""
+    lines = [f"{plural(repeats, 'repeat')} to come: {expected.words()}{preparing}", f"disk: {use.words()}"]
+    return [*lines, *([f"WARNING: {use.warning()}"] if use.warning() else [])]
 
 
 def settings(study: Study, name: str) -> dict[str, Any]:
@@ -78,7 +93,7 @@ def main() -> None:
             show_sheet(path)
         return
     if not arguments.study or not (arguments.output or arguments.run):
-        parser.error("give --study and --output or --run, or --show")
+        parser.error("--study: is missing, or --output and --run are. Give --study and one of these, or --show")
     study = load_study(arguments.study, arguments.overlay, arguments.systems)
     if arguments.run:
         print(json.dumps(settings(study, arguments.run)))

@@ -68,7 +68,7 @@ def chosen_run(runs: list[dict[str, Any]], name: str) -> dict[str, Any]:
         several = f". Give one of {', '.join(run['id'] for run in found)}" if found else ""
         raise CotejoError(
             f"run: {name}: {len(found) or 'no'} runs of that name"
-            f"{several or did_you_mean(name, [run['id'] for run in runs])}"
+            f"{several or did_you_mean(name, {run['id' if '_' in name else 'name'] for run in runs})}"
         )
     if "server" not in found[0]:
         raise CotejoError(f"run: {name}: it has no server: it is measured in process. Take another run")

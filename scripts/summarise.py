@@ -69,7 +69,7 @@ def read_attempts(paths: Mapping[str, list[Path]]) -> Iterator[Attempt]:
             except CotejoError as error:
                 if not origin:
                     raise
-                raise CotejoError(f"import {origin}: {error}; or take the import out of the study") from error
+                raise CotejoError(f"import {origin}: {error}. Or take the import out of the study") from error
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -95,6 +95,9 @@ class Project:
             path.write_text(json.dumps({}))
             # In the past, so that a file touched by a test is newer than all of them; a second apart, in order.
             os.utime(path, (1_700_000_000 + age, 1_700_000_000 + age))
+        index = self.folder / "results" / "index.html"  # over all studies that are finished so far
+        index.write_text("")
+        os.utime(index, (1_700_100_000, 1_700_100_000))
 
     def write_study(self, name: str, text: str) -> None:
         """Put down a study that is older than the results which `finish` puts down."""

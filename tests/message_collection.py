@@ -41,7 +41,7 @@ class Message:
 
     @property
     def remedy(self) -> str:
-        """What the reader can do: the sentences after the first, or the part that tells it; empty where there is neither."""
+        """What the reader can do: the sentences after the first, or the part that tells it; empty without either."""
         match = re.search(r"[.?;] (?=[A-Z`{(])(.*)$", self.text, flags=re.DOTALL) or re.search(ADVISING, self.text)
         return match[1] if match else ""
 
@@ -162,7 +162,7 @@ def _made_and_returned(function: Function, errors: frozenset[str]) -> ast.Call |
 
 
 def _depends(function: Function, call: ast.Call) -> bool:
-    names = {argument.arg for argument in function.args.args}
+    names = {argument.arg for argument in function.args.args} - {"self"}
     return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(call.args[0]))
 
 

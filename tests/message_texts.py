@@ -72,8 +72,9 @@ class Reader:
                 return _side_by_side([self.texts(left, inside, given), self.texts(right, inside, given)])
             case ast.IfExp(body=body, orelse=orelse):
                 return [*self.texts(body, inside, given), *self.texts(orelse, inside, given)]
-            case ast.BoolOp(op=ast.Or(), values=values):
-                return [text for value in values for text in self.texts(value, inside, given)]
+            case ast.BoolOp(op=ast.Or(), values=[*values, last]):
+                said = [text for value in values for text in self.texts(value, inside, given) if text]
+                return [*said, *self.texts(last, inside, given)]
             case ast.Call(func=ast.Attribute(attr="format", value=value)):
                 return self.texts(value, inside, given)
             case ast.Name(id=name) if name in given:

@@ -1,8 +1,8 @@
 """How long measuring will take, from how long it took before: ranges, what they are based on, and what nobody knows.
 
-A record's time runs from before its process was started to after it had ended. Where a run was never measured here, runs
-alike tell what comes on top of warm-up and measuring: loading, and looks at the machine. Where nothing alike was measured
-either there are only the run's settings, which say the least that it takes.
+A record's time runs from before its process was started to after it had ended. Where a run was never measured here,
+runs alike tell what comes on top of warm-up and measuring: loading, and looks at the machine. Where nothing alike was
+measured either there are only the run's settings, which say the least that it takes.
 """
 
 import json
@@ -98,11 +98,12 @@ def estimate(run: Run, earlier: Earlier) -> Estimate:
 
 
 def measured_s(run: Run) -> tuple[float, float]:
-    """The least and the most time for which one repeat warms up and measures, by its settings; 0 of what is open-ended."""
+    """The least and the most time that one repeat warms up and measures, by its settings; 0 of what is open-ended."""
     levels = len(levels_of(run)) if run.get("server") else len(task(run["task"]).LEVELS)
     warmup_s, most_s = (float(run.get(key) or 0) for key in ("warmup_s", "duration_s"))
     least_s = float(run.get("stop_least_s") or 0) if _text(run, "stop_width") else most_s
-    return levels * (warmup_s + least_s), levels * (warmup_s + most_s)
+    limit_s = float(run["timeout_s"])
+    return min(limit_s, levels * (warmup_s + least_s)), min(limit_s, levels * (warmup_s + most_s))
 
 
 class Total(NamedTuple):
@@ -113,19 +114,20 @@ class Total(NamedTuple):
     bases: Mapping[str, int]
 
     def words(self) -> str:
-        """ "about 4 min of measuring, as the same runs took before"."""
+        """ "about 4 min of measuring (from earlier repeats)"."""
         known = [_BASES[basis] for basis in (SAME, ALIKE, SETTINGS) if self.bases.get(basis)]
-        told = f"{span(self.low_s, self.high_s)} of measuring" + (f", {' and '.join(known)}" if known else "")
         unknown = self.bases.get(UNKNOWN, 0)
-        if unknown:
-            told += f"; nobody knows how long {plural(unknown, 'repeat')} of whole passes or epochs will take"
-        return told
+        nobody = f"nobody knows how long {plural(unknown, 'repeat')} of whole passes or epochs will take"
+        if not known:
+            return nobody
+        told = f"{span(self.low_s, self.high_s)} of measuring (from {' and '.join(known)})"
+        return f"{told}, and {nobody}" if unknown else told
 
 
 _BASES = {
-    SAME: "by how long the same runs took before",
-    ALIKE: "by how long runs alike took here",
-    SETTINGS: "by warm-up and duration alone (nothing alike was measured here)",
+    SAME: "earlier repeats",
+    ALIKE: "runs alike",
+    SETTINGS: "warm-up and duration alone",
 }
 
 

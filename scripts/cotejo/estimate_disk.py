@@ -38,7 +38,9 @@ class DiskUse:
     def words(self) -> str:
         """ "about 14 GB (models 13 GB, exports 0.7 GB), 45 GB free"."""
         parts = ", ".join(f"{kind} {gigabytes(size)}" for kind, size in self.known.items())
-        told = f"about {gigabytes(self.needed_bytes)}{f' ({parts})' if parts else ''}, {gigabytes(self.free_bytes)} free"
+        needed = gigabytes(self.needed_bytes)
+        about = needed if needed.startswith("under") else f"about {needed}"
+        told = f"{about}{f' ({parts})' if parts else ''}, {gigabytes(self.free_bytes)} free"
         return told + (f"; not counted: {', '.join(self.uncounted)}" if self.uncounted else "")
 
     def warning(self) -> str:

@@ -1,14 +1,16 @@
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from record_example import RECORD, changed
 from record_example import failed as failed_record
-from report_example import OWN, ROWS, SIX, STUDY, render, verdicts
+from report_example import OWN, ROWS, SIX, STUDY, html, render, verdicts
 from summary_example import failed, measured, not_measured, summary
 
-from cotejo.command import ROOT
-from cotejo.report.content import EXPLAINED, content, energy_boundary, period
+from cotejo.report.content import EXPLAINED, content, doubt, energy_boundary, period
+from cotejo.report.page import HERE, SECTIONS
+from cotejo.report.scripts import policy, scripts
 from cotejo.verdict import NOT_MEASURED, WORDS
 
 
@@ -16,8 +18,8 @@ def test_the_page_answers_what_where_and_how_well() -> None:
     text = render(command="snakemake --cores all").text
     for part in (
         "A study", "How fast?", "13.0", "10.0 to 30.0", "tokens/s", "duration 12 s < 600 s", "samples 9 < 44 for p90",
-        "Example CPU @ 2.00GHz", "openvino 2026.4.1", "snakemake --cores all", "error 0.6 > 0.4", "6" * 40,
-        "Measured 2026-01-31 12:00 to 12:00 UTC.",
+        "Example CPU @ 2.00GHz", "2026.4.1", "snakemake --cores all", "error 0.6 > 0.4", "6" * 40,
+        "Measured 2026-01-31 12:00 to 12:00 UTC on local: Example CPU @ 2.00GHz",
     ):  # fmt: skip
         assert part in text, part
 
@@ -29,7 +31,7 @@ def test_marks_are_on_top() -> None:
 
 
 def test_an_overlay_is_said() -> None:
-    assert "Under an overlay: small models." in render({**STUDY, "overlay": "small models"}).text
+    assert "under an overlay: small models" in render({**STUDY, "overlay": "small models"}).text
     assert "overlay" not in render().text
 
 
@@ -79,32 +81,88 @@ def test_links_are_relative_and_quoted() -> None:
     assert not any(link.startswith(("/", "http")) for link in render().values("href"))
 
 
-def test_nothing_is_loaded() -> None:
+def test_nothing_is_loaded_and_only_its_own_scripts_run() -> None:
     reader = render()
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in reader.tags}
-    assert all(source.startswith("data:") for source in reader.values("src"))
-    assert not re.search(r"https?://|url\(|@import", (ROOT / "scripts/cotejo/report/page.css").read_text())
+    assert not {"iframe", "object", "img", "form"} & {tag for tag, _ in reader.tags}
+    assert not reader.values("src")
+    assert [attributes["href"] for tag, attributes in reader.tags if tag == "link"] == ["data:,"]
+    [rule] = [attributes["content"] for _, attributes in reader.tags if attributes.get("http-equiv")]
+    assert rule == policy(re.findall("<script>(.*?)</script>", html(), flags=re.DOTALL))
+    assert not [name for _, attributes in reader.tags for name in attributes if name.startswith("on")]
+    for style in ("page.css", "tables.css"):
+        assert not re.search(r"https?://|url\(|@import", (HERE / style).read_text())
 
 
-def test_every_image_has_its_data_in_words() -> None:
-    assert render().values("alt") == ["Speed. Throughput: 13.0 tokens/s."]
+def test_every_figure_is_labelled_told_in_words_and_linked_to_its_files() -> None:
+    reader = render()
+    identified = set(reader.values("id"))
+    assert {"figure-speed-title", "figure-speed-words"} <= identified
+    assert "Throughput: 13.0 tokens/s." in reader.text
+    assert reader.values("data-figure") == ["speed"]
+    assert "figures/speed.svg" in reader.values("href")
 
 
-def test_there_is_one_heading_of_the_first_level_and_tables_have_heads() -> None:
-    tags = [tag for tag, _ in render().tags]
-    assert tags.count("h1") == 1
-    assert tags.count("thead") >= 2
+def test_every_section_can_be_gone_to() -> None:
+    took = measured([0.5] * 6, run="a", metric="cpu_cores", unit="cores", source="telemetry")
+    rows = summary(measured(SIX, run="a"), took, failed(run="b"))
+    reader = render(rows=rows)
+    sections = [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
+    assert sections == [name for name, _, _ in SECTIONS if name not in ("published", "cost", "servers")]
+    ids = reader.values("id")
+    assert len(ids) == len(set(ids))
+    anchors = [link[1:] for link in reader.values("href") if link.startswith("#")]
+    assert {*sections, "main"} == set(anchors)
+
+
+def test_the_answers_come_first() -> None:
+    text = render(answers=[{"topic": "best", "text": "a was faster than b"}]).text
+    assert text.index("a was faster than b") < text.index("Throughput: 13.0 tokens/s.")
+    assert "nothing that was measured here has a value" in render(answers=[]).text
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        ({"publishable": 2, "not measured": 1}, ""),
+        ({"publishable": 2, "noisy": 1}, "1 of 3 is not publishable"),
+        ({"publishable": 1, "noisy": 1, "smoke": 2}, "3 of 4 are not publishable"),
+        ({"smoke": 2}, "none of them is publishable"),
+        ({"not measured": 3}, ""),
+    ],
+)
+def test_what_is_not_publishable_is_said_on_top(counted: dict[str, int], said: str) -> None:
+    assert doubt(counted) == said
+
+
+def test_what_the_study_was_made_of_can_be_read() -> None:
+    text = render(config=[{"path": "config/studies/a.yaml", "text": "title: <A> study"}]).text
+    assert "config/studies/a.yaml" in text
+    assert "title: <A> study" in text
+
+
+def test_headings_are_in_order_and_tables_have_heads_and_names() -> None:
+    reader = render()
+    levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1 and levels[0] == 1
+    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
+    tables = [attributes for tag, attributes in reader.tags if tag == "table"]
+    assert len(tables) == [tag for tag, _ in reader.tags].count("thead") == 4
+    assert all(table["aria-label"] and table["class"] == "data" for table in tables)
 
 
 @pytest.mark.parametrize("attack", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}"])
 def test_text_of_others_is_only_text(attack: str) -> None:
     study = {**STUDY, "title": attack, "question": attack, "overlay": attack}
-    study["figures"] = [{**STUDY["figures"][0], "title": attack}]
+    study["figures"] = [{**STUDY["figures"][0], "title": attack, "caption": attack}]
     machine = changed(OWN, environment__machine__cpu=attack, versions={attack: attack}, model__licence=attack)
     broken = failed_record("error", attack, run__id=attack, system=attack, origin=attack)
     rows = summary(measured(SIX, run=attack, name=attack, model=attack, reasons=attack, marks=attack), failed(attack))
-    reader = render(study, rows, {f"{attack}/r1.json": machine, "r2.json": broken}, attack)
-    assert not {"script"} & {tag for tag, _ in reader.tags}
+    texts: dict[str, Any] = {
+        "command": attack, "answers": [{"topic": "best", "text": attack}], "config": [{"path": attack, "text": attack}],
+    }  # fmt: skip
+    reader = render(study, rows, {f"{attack}/r1.json": machine, "r2.json": broken}, **texts)
+    assert len([tag for tag, _ in reader.tags if tag == "script"]) == len(scripts())
+    assert "img" not in [tag for tag, _ in reader.tags]
     assert not reader.values("onerror")
     assert " ".join(attack.split()) in reader.text
     assert "49" not in reader.text

@@ -46,12 +46,10 @@ def measured(value: float, **changes: Any) -> dict[str, Any]:
     return served("requests_per_s", value, 2, **LIKE | changes)
 
 
-def test_rows_are_grouped_by_run_and_what_no_run_measures_comes_last(section: Any) -> None:
-    found = section([SNAPSHOT, TWO, {}, LATENCY], measured(20.5319), NEEDS)
-    assert [(group["name"], len(group["lines"])) for group in found["groups"]] == [
-        ("two", 1), ("cpu", 2), ("what no run re-measures", 1),
-    ]  # fmt: skip
-    assert sum(len(group["lines"]) for group in found["groups"]) == sum(each["count"] for each in found["counts"]) == 4
+def test_rows_of_one_run_stand_together_and_what_no_run_measures_comes_last(section: Any) -> None:
+    found = section([SNAPSHOT, TWO, {}, TWO | LATENCY, LATENCY], measured(20.5319), NEEDS)
+    assert [line["name"] for line in found["lines"]] == ["two", "two", "cpu", "cpu", "not measured again"]
+    assert sum(each["count"] for each in found["counts"]) == 5
 
 
 def test_what_ran_out_of_memory_says_so_on_either_side(section: Any) -> None:
@@ -62,7 +60,7 @@ def test_what_ran_out_of_memory_says_so_on_either_side(section: Any) -> None:
     oom = {"metric": "gpu_memory_per_node", "statistic": "peak", "value": "OOM", "unit": "GB"}
     found = section([oom, {}], ran_out)
     assert found["common"] == ["both out of memory"]
-    lines = found["groups"][0]["lines"]
+    lines = found["lines"]
     assert [(line["published"], line["ours"], line["standing"], line["reasons"]) for line in lines] == [
         ("OOM", "OOM", "reproduced", []),
         ("20.5319 infer/s", "OOM", "not measured", ["failed: out-of-memory"]),
@@ -71,7 +69,7 @@ def test_what_ran_out_of_memory_says_so_on_either_side(section: Any) -> None:
 
 def test_a_line_has_the_value_as_printed_and_in_our_unit_ours_and_the_ratio(section: Any) -> None:
     latency = served("latency_mean_ms", 92.205, 2, **LIKE)
-    lines = section([{}, LATENCY], measured(20.5319), latency)["groups"][0]["lines"]
+    lines = section([{}, LATENCY], measured(20.5319), latency)["lines"]
     assert [(line["published"], line["converted"]) for line in lines] == [
         ("20.5319 infer/s", ""),
         ("92205 us", "92.2 ms"),
@@ -91,30 +89,38 @@ def test_what_all_share_is_said_once(section: Any) -> None:
     )
     found = section([{}, LATENCY, TWO], measured(20, system="local", marks="synthetic"), two)
     assert found["common"] == ["other system: local, not p100", "synthetic weights"]
-    cpu, of_two = found["groups"]
-    assert cpu["remarks"] == ["base_model_cpu"]
-    assert [line["reasons"] for line in cpu["lines"]] == [[], ["latency_mean_ms: not among its metrics"]]
-    [line] = of_two["lines"]
-    assert line["reasons"] == ["a stand-in that imitates the server, not the server itself"]
-    assert line["remarks"] == ["base_model_multi_gpu"]
+    cpu, latency, of_two = found["lines"]
+    assert (cpu["reasons"], cpu["remarks"]) == ([], ["base_model_cpu"])
+    assert latency["reasons"] == ["latency_mean_ms: not among its metrics"]
+    assert of_two["reasons"] == ["a stand-in that imitates the server, not the server itself"]
+    assert of_two["remarks"] == ["base_model_multi_gpu"]
 
 
-def test_what_all_rows_of_a_run_share_stands_above_them(section: Any) -> None:
-    [group] = section([TWO, TWO | LATENCY], NEEDS)["groups"]
-    assert (group["reasons"], [line["reasons"] for line in group["lines"]]) == (["needs 2 GPUs"], [[], []])
-    assert (
-        group["settings"]
-        == f"{MODEL} · onnxruntime · fp32 · 2\u00a0GPUs · client\u00a0perf_analyzer · 2\u00a0at\u00a0once"
-    )
+def test_every_line_says_its_settings_and_its_reasons_by_itself(section: Any) -> None:
+    lines = section([TWO, TWO | LATENCY], NEEDS)["lines"]
+    assert [line["reasons"] for line in lines] == [["needs 2 GPUs"]] * 2
+    assert {line["settings"].replace("\u00a0", " ") for line in lines} == {
+        f"{MODEL} · onnxruntime · fp32 · 2 GPUs · client perf_analyzer · 2 at once"
+    }
+    assert {line["system"] for line in lines} == {"p100"}
+
+
+def test_numbers_are_sorted_in_one_unit_by_their_exact_values(section: Any) -> None:
+    [latency, missing] = section([LATENCY, TWO], served("latency_mean_ms", 92.205, 2, **LIKE), NEEDS)["lines"]
+    latency, missing = (latency, missing) if latency["ours"] else (missing, latency)
+    assert float(latency["published_exact"]) == pytest.approx(92.205)
+    assert float(latency["ours_exact"]) == pytest.approx(92.67, abs=0.01)
+    assert float(latency["ratio_exact"]) == pytest.approx(1.005, abs=0.001)
+    assert missing["ours_exact"] == missing["ratio_exact"] == ""
 
 
 def test_several_machines_are_told_apart(section: Any) -> None:
     assert not section([{}], measured(20))["several"]
     found = section([{}], measured(20), measured(21, origin="lab"))
     assert found["several"]
-    assert [line["machine"] for line in found["groups"][0]["lines"]] == ["p100, here", "p100, from lab"]
+    assert [line["machine"] for line in found["lines"]] == ["p100, here", "p100, from lab"]
     found = section([{}], measured(20), measured(21, environment="ffffff"))
-    assert [line["machine"] for line in found["groups"][0]["lines"]] == [
+    assert [line["machine"] for line in found["lines"]] == [
         "p100, here, environment abcdef",
         "p100, here, environment ffffff",
     ]
@@ -125,8 +131,8 @@ def test_several_machines_are_told_apart(section: Any) -> None:
 
 
 def test_a_published_value_that_is_no_number_has_no_unit(section: Any) -> None:
-    [group] = section([{"value": "-"}, {"value": "", "concurrency": "3"}], measured(20))["groups"]
-    assert [line["published"] for line in group["lines"]] == ["-", ""]
+    lines = section([{"value": "-"}, {"value": "", "concurrency": "3"}], measured(20))["lines"]
+    assert [line["published"] for line in lines] == ["-", ""]
 
 
 def test_nothing_measured_is_told_too(section: Any) -> None:

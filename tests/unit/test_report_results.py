@@ -6,7 +6,7 @@ from report_example import RECORDS, ROWS, SIX, STUDY, render, verdicts
 from summary_example import failed, measured, not_measured, summary
 
 from cotejo.report.content import content
-from cotejo.report.results import differing, table, worth
+from cotejo.report.results import differing, exact, table, worth
 
 
 def test_every_run_has_its_line_with_its_verdict() -> None:
@@ -84,3 +84,12 @@ def test_what_it_took_has_a_table_of_its_own() -> None:
     assert [metric["unit"] for part in found["resources"] for metric in part["metrics"]] == ["cores"]
     assert "What it took" in render(rows=rows).text
     assert "What it took" not in render().text
+
+
+def test_numbers_are_sorted_by_their_exact_values() -> None:
+    (line, *_) = table("text-generation", ROWS.to_dict("records"))["lines"]
+    assert [cell["exact"] for cell in line["cells"]] == ["13.0", ""]
+    assert (exact(1 / 3), exact(float("inf")), exact(float("nan"))) == ("0.3333333333333333", "Infinity", "")
+    reader = render()
+    assert {"13.0", ""} <= set(reader.values("data-order"))
+    assert set(reader.values("data-type")) == {"words", "number"}

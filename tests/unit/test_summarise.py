@@ -65,7 +65,7 @@ def test_a_damaged_record_stops_it_wherever_it_comes_from(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert done.stderr == (
         f"error: import lab: {samples_path(record)}: has changed since r1.json was written. Restore it, or delete both "
-        f"to measure again; or take the import out of the study\n"
+        f"to measure again. Or take the import out of the study\n"
     )
     assert not (own / "summary.csv").exists() and not (own / "verdicts.csv").exists()
     assert summarise(own).returncode == 0

@@ -10,7 +10,7 @@ def test_a_changed_price_makes_costs_again_and_their_figures_alone(project):
     project.finish("edge-cloud", "smoke")
     (project.folder / "config/systems/m6i.8xlarge.yaml").touch()
     # A system's file also says which machine it is, which the comparison holds against the records'.
-    expected = {"price_results": 1, "plot_figure": COSTS, "compare_published": 1, "make_report": 1}
+    expected = {"price_results": 1, "plot_figure": COSTS, "compare_published": 1, "make_report": 1, "index_reports": 1}
     assert project.jobs(*STUDY) == expected
 
 

@@ -21,6 +21,7 @@ DEMO = {
     "price_results": 1,
     "plot_figure": 3,
     "make_report": 1,
+    "index_reports": 1,
 }
 
 
@@ -63,6 +64,7 @@ def test_a_further_precision_adds_its_export_its_gate_and_its_repeats(project):
         "price_results": 1,
         "plot_figure": 3,
         "make_report": 1,
+        "index_reports": 1,
     }
 
 
@@ -95,7 +97,7 @@ def test_a_missing_record_is_measured_with_all_that_it_needs(project):
 def test_a_deleted_figure_is_drawn_again_and_no_other(project):
     project.finish()
     (project.folder / "results/demo/figures/video-stages.svg").unlink()
-    assert project.jobs() == {"plot_figure": 1, "make_report": 1}
+    assert project.jobs() == {"plot_figure": 1, "make_report": 1, "index_reports": 1}
 
 
 def test_a_deleted_table_of_verdicts_is_made_again_with_what_stands_on_it(project):
@@ -109,13 +111,13 @@ def test_a_deleted_table_of_verdicts_is_made_again_with_what_stands_on_it(projec
 def test_a_touched_figure_module_redraws_its_figures_only(project):
     project.finish()
     (project.folder / "scripts/cotejo/figures/bars.py").touch()
-    assert project.jobs() == {"plot_figure": 1, "make_report": 1}
+    assert project.jobs() == {"plot_figure": 1, "make_report": 1, "index_reports": 1}
 
 
 def test_a_further_format_draws_figures_and_measures_nothing(project):
     project.finish()
     project.edit("config/config.yaml", "formats: [svg, png]", "formats: [png, pdf]")
-    assert project.jobs() == {"plot_figure": 3, "make_report": 1}
+    assert project.jobs() == {"plot_figure": 3, "make_report": 1, "index_reports": 1}
     assert project.jobs("results/demo/figures/video-stages.pdf") == {"plot_figure": 1}
     # The report shows the figures as .svg, whatever else they are written as.
     assert (project.folder / "results/demo/figures/video-stages.svg").exists()
@@ -174,4 +176,6 @@ def test_plan_prints_the_sheet_and_measures_nothing(project):
 def test_the_default_profile_says_nothing_of_where_a_study_runs():
     """As a workflow profile it wins over --profile: anything more would replace what the cluster's profile says."""
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
-    assert set(profile) == {"rerun-triggers", "keep-going", "ignore-incomplete", "keep-incomplete"}
+    shows = {"__use_yte__", "__definitions__", "?if checkout"}
+    assert set(profile) == {"rerun-triggers", "keep-going", "ignore-incomplete", "keep-incomplete"} | shows
+    assert set(profile["?if checkout"]) == {"logger"}

@@ -33,7 +33,7 @@ for output in map(Path, arguments[arguments.index("--output") + 1 :]):
         output.mkdir(parents=True)
 """
 
-ANALYSIS = {"summarise", "price_results", "plot_figure", "make_report", "all"}
+ANALYSIS = {"summarise", "price_results", "plot_figure", "make_report", "index_reports", "all"}
 
 
 def planned(project, *arguments):

@@ -22,6 +22,7 @@ JOBS = {
     "summarise": 1,
     "price_results": 1,
     "make_report": 1,
+    "index_reports": 1,
 }
 ASKED = ("--config", "studies=[servers]")
 

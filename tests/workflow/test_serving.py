@@ -71,6 +71,7 @@ SERVING = {
     "price_results": 1,
     "plot_figure": 3,
     "make_report": 1,
+    "index_reports": 1,
 }
 
 
@@ -95,6 +96,7 @@ def test_a_study_of_triton_makes_its_environment_and_its_export_once(project):
         "price_results": 1,
         "plot_figure": 2,
         "make_report": 1,
+        "index_reports": 1,
     }
 
 
@@ -117,6 +119,7 @@ def test_a_further_load_level_is_a_run_of_its_own(project):
         "price_results": 1,
         "plot_figure": 3,
         "make_report": 1,
+        "index_reports": 1,
     }
 
 

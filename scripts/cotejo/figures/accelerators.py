@@ -54,8 +54,8 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     title, metrics = options.get("title", TITLE), options.get("metrics", DRAWN)
     options = {"by": OPTIONS["by"]["default"], **options}
     options |= {"by": _by(summary, options, metrics)}
-    everything = entries(summary, options, metrics, without=(*WITHOUT, "nodes"), most=MOST_LINES)
-    found, told = _named(everything, options["by"])
+    to_show = entries(summary, options, metrics, without=(*WITHOUT, "nodes"), most=MOST_LINES)
+    found, told = _named(to_show, options["by"])
     marks = marks_of(published, options, metrics, found)
     everything: list[Item] = [*found, *marks]
     items = [item for item in everything if not math.isnan(place_of(item))]

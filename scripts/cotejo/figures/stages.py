@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "The time that each stage of a frame takes"
+MOST_RUNS = 20  # each has a bar in every stage
 STAGES = ("decode", "preprocess", "inference", "postprocess", "encode")
 OPTIONS: dict[str, Any] = {
     "stages": {
@@ -76,4 +77,4 @@ def _metrics(options: Mapping[str, Any]) -> list[str]:
 def _entries(summary: "pd.DataFrame", options: Mapping[str, Any]) -> list[Entry]:
     """The stages of the whole pipeline, unless a level is asked for: a level of inference alone has but one stage."""
     where = {"level": "end-to-end", **options.get("where", {})}
-    return entries(summary, {**options, "where": where}, _metrics(options))
+    return entries(summary, {**options, "where": where}, _metrics(options), most=MOST_RUNS)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cotejo.figures.hover import tell
 from cotejo.figures.marks import handles_of_published, unpublishable
 from cotejo.figures.options import COMMON, METRIC
-from cotejo.figures.panels import NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle, value_of
+from cotejo.figures.panels import MOST_LINES, NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle
 from cotejo.figures.place_texts import place_texts
 from cotejo.figures.published import (
     DASHES,
@@ -24,7 +23,7 @@ from cotejo.figures.published import (
 )
 from cotejo.figures.select import Entry, Row, entries, known, no_values, note, sentence
 from cotejo.figures.style import FAILED, MUTED, Style, colours, empty
-from cotejo.figures.telling import of_entry, of_mark
+from cotejo.figures.trained import GIB, Point
 from cotejo.labels import accelerators_label, value_label
 from cotejo.stand_in import asked
 
@@ -43,55 +42,10 @@ OPTIONS: dict[str, Any] = {
 }
 INPUTS = ("published",)
 BY = ("model", "split", "accelerators")
-GIB = 1024.0  # MiB
 MOST_NAMES = 9  # that find room beside their marks
 WIDE = 20  # beyond this ratio of the longest time to the shortest, the axis is logarithmic
 OOM = "OOM"
 STRIP = 0.16  # of the axes: where what has no time, or no memory, stands
-
-
-@dataclass(frozen=True)
-class Point:
-    """A run's time and memory, of which either may be missing; both measured by one machine, or both published."""
-
-    model: str
-    how: str  # "ZeRO-1 · 3 GPUs"
-    time: Item | None
-    memory: Item | None
-
-    @property
-    def any(self) -> Item:
-        item = self.time or self.memory
-        assert item is not None
-        return item
-
-    @property
-    def published(self) -> bool:
-        return isinstance(self.any, Mark)
-
-    @property
-    def minutes(self) -> float | None:
-        return None if self.time is None or self.time.gap else value_of(self.time) / 60
-
-    @property
-    def gib(self) -> float | None:
-        return None if self.memory is None or self.memory.gap else value_of(self.memory) / GIB
-
-    @property
-    def out_of_memory(self) -> bool:
-        return any(item is not None and item.out_of_memory for item in (self.time, self.memory))
-
-    @property
-    def drawn(self) -> bool:
-        return self.minutes is not None or self.gib is not None or self.out_of_memory
-
-    @property
-    def told(self) -> str:
-        """Its time and its memory in words."""
-        items = [item for item in (self.time, self.memory) if item is not None]
-        told = [of_mark(item) if isinstance(item, Mark) else of_entry(item) for item in items]
-        of_what = f"{told[0].partition(': ')[0]}: "
-        return "; ".join([told[0], *(text.removeprefix(of_what) for text in told[1:])])
 
 
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
@@ -171,7 +125,7 @@ def _shown(
     summary: "pd.DataFrame", options: Mapping[str, Any], published: "pd.DataFrame"
 ) -> tuple[list[Entry], list[Mark]]:
     with_by = {**options, "by": BY}
-    found = entries(summary, with_by, _metrics(options), without=("name",))
+    found = entries(summary, with_by, _metrics(options), without=("name",), most=MOST_LINES)
     return found, [
         Mark(mark.label if counterpart(mark.row, found) else _named(mark.row), mark.row)
         for mark in marks_of(published, with_by, _metrics(options))

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from cotejo.figures import figure
 from cotejo.labels import mark_label, number, value_label
 from cotejo.report.allocation import further_nodes, of_slurm, of_staging
+from cotejo.report.captions import described
 from cotejo.report.results import tables, unique, worth
 from cotejo.report.serving import servers
 from cotejo.verdict import NOT_MEASURED
@@ -69,18 +69,8 @@ def doubt(counted: Mapping[str, int]) -> str:
     if not lacking:
         return ""
     if lacking == measured:
-        return "No result on this page is publishable"
-    return f"{lacking} of the {measured} results on this page {'is' if lacking == 1 else 'are'} not publishable"
-
-
-def described(entry: Mapping[str, Any]) -> dict[str, str]:
-    """One figure: its name, its title, its caption."""
-    kind = figure(entry["kind"])
-    return {
-        "name": entry["name"],
-        "title": entry.get("title", kind.TITLE),
-        "caption": entry.get("caption", f"{kind.TITLE}."),
-    }
+        return "none of them is publishable"
+    return f"{lacking} of {measured} {'is' if lacking == 1 else 'are'} not publishable"
 
 
 def place(record: Record) -> str:

@@ -101,7 +101,7 @@ def worth(rows: Sequence[Row]) -> dict[str, Any]:
                 "extra": [extra_cell(row, column) for column in extra],
                 "verdict": row["verdict"],
                 "reasons": parts(row["reasons"]),
-                "blank": parts(row["blank"]),
+                "blank": [f"without {part}" for part in parts(row["blank"])],
                 "done": row["repeats"] or "0",
                 "repeats": f"{row['repeats'] or 0} of {row['attempts']}",
                 "ended": row["ended"],

@@ -1,10 +1,10 @@
-"""What the workflow says before its first job: how much is to be measured, how long that may take, and what it needs."""
+"""What the workflow says before its first job: what is to be measured, how long that may take, what it needs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cotejo.estimate import Earlier, estimate, total
+from cotejo.estimate import Earlier, Estimate, estimate, total
 from cotejo.estimate_disk import disk_use
 from cotejo.record import folder_name
 from cotejo.study import Study
@@ -30,22 +30,20 @@ def announce(
     repeats: dict[str, Repeat] = {}
     lines = []
     for name, study in studies.items():
-        words, found, runs = distinct_words(study.runs), [], 0
+        words = distinct_words(study.runs)
         earlier = {run["system"]: Earlier(results, run["system"]) for run in study.runs}
-        for run in study.runs:
-            asked = wanted.get((name, run["system"], folder_name(run)), [])
-            expected = estimate(run, earlier[run["system"]]) if asked else None
-            runs += bool(asked)
-            for number, record in asked if expected else ():
-                told = words[run["system"], folder_name(run)]
+        found: list[Estimate] = []
+        asking = [run for run in study.runs if (name, run["system"], folder_name(run)) in wanted]
+        for run in asking:
+            told, expected = words[run["system"], folder_name(run)], estimate(run, earlier[run["system"]])
+            for number, record in wanted[name, run["system"], folder_name(run)]:
                 repeats[record] = Repeat(name, told, number, run["repeats"], expected.low_s, expected.high_s)
                 found.append(expected)
         if found:
-            wait = ", and Slurm's queue" if submitted else ""
-            lines.append(
-                f"{name}: {plural(len(found), 'repeat')} of {plural(runs, 'run')} to measure: "
-                f"{total(found).words()}{wait}"
-            )
+            counted = f"{plural(len(found), 'repeat')} of {plural(len(asking), 'run')} to measure"
+            # How many run at once, and after what wait, is Slurm's affair.
+            alone = ", one after another" if submitted else ""
+            lines.append(f"{name}: {counted}, {total(found).words()}{alone}")
     return Facts(repeats, tuple(studies), submitted), "\n".join(lines)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 TAIL_BYTES = 64_000
 LINES = 3
 
-_ERROR = re.compile(r"^error: .+")
+_ERROR = re.compile(r"^(slurmstepd: )?error: .+")
 _WHERE = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
 # What bash, and Snakemake's own process on a node, say of every failure.
-_NOISE = re.compile(r"^(\[|Traceback|\s*$|WorkflowError|Exiting because|srun: |slurmstepd: error: \*\*\* STEP)")
+_NOISE = re.compile(r"^(\[|Traceback|\s*$|WorkflowError|Exiting because|srun: )")
 
 
 def cause(log: str) -> list[str]:
@@ -29,10 +29,15 @@ def cause(log: str) -> list[str]:
 
 
 def cause_in(logs: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Why a step failed, by the first of its logs that says so; and those of its logs that are there."""
-    there = [log for log in logs if Path(log).is_file()]
-    found = next((lines for log in there if (lines := cause(_tail(Path(log))))), [])
-    return found, there
+    """Why a step failed, by the first of its logs that says so, which comes first then; and its other logs.
+
+    Those that aren't there, or are empty, are left out.
+    """
+    there = [log for log in logs if Path(log).is_file() and Path(log).stat().st_size]
+    for log in there:
+        if lines := cause(_tail(Path(log))):
+            return lines, [log, *(other for other in there if other != log)]
+    return [], there
 
 
 def died(commands: Sequence[str]) -> str:
@@ -49,7 +54,7 @@ def _tail(path: Path) -> str:
 def _shortened(file: str) -> str:
     """A file of a traceback from what tells it: scripts/…, or the package's own folder on."""
     for part in ("/site-packages/", "/scripts/"):
-        before, found, after = file.partition(part)
+        _, found, after = file.partition(part)
         if found:
             return after if "site" in part else f"scripts/{after}"
     return file

@@ -1,4 +1,4 @@
-"""What the workflow tells the terminal before its first job, as plain data: one message of Snakemake's log carries it."""
+"""What the workflow tells the terminal before its first job, as plain data that a message of its log carries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Repeat:
         return self.low_s if self.high_s is None else (self.low_s + self.high_s) / 2
 
     def told(self) -> str:
-        """ "demo: text-genai, openvino-genai int8, 1 core, repeat 3 of 6"."""
-        return f"{self.study}: {self.words}, repeat {self.number} of {self.of}"
+        """ "text-genai, openvino-genai int8, 1 core, repeat 3 of 6"."""
+        return f"{self.words}, repeat {self.number} of {self.of}"
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,9 @@ def repeat_result(record: Mapping[str, Any]) -> str:
     requests = sum(level["requests"] for level in levels)
     failed = sum(level["failed_requests"] for level in levels)
     noun = _REQUESTS.get(record["run"]["task"], "request")
-    parts = [f"{plural(len(levels), 'level')}, " if len(levels) > 1 else ""]
-    parts.append(f"{plural(requests, noun)} in {sum(level['duration_s'] for level in levels):.1f} s")
-    parts.append(f", {failed} failed" if failed else "")
-    return "".join(parts)
+    at = f" at {len(levels)} levels" if len(levels) > 1 else ""
+    told = f"{plural(requests, noun)} in {sum(level['duration_s'] for level in levels):.1f} s{at}"
+    return told + (f", {failed} failed" if failed else "")
 
 
 def repeat_result_of(path: Path) -> tuple[str, bool]:

@@ -42,7 +42,7 @@ class LogHandler(LogHandlerBase):
         self._screen = Screen(sys.stderr, os.environ, settings.nocolor)
         self._drawing = threading.Lock()
         self._ended = threading.Event()
-        if self._shows and self._screen.live:
+        if self._shows:
             threading.Thread(target=self._tick, name="terminal", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -93,6 +93,7 @@ class LogHandler(LogHandlerBase):
         while not self._ended.wait(TICK_S):
             with self._drawing:
                 if not self._ended.is_set():
+                    self._screen.write(self._view.heard())
                     self._redraw()
 
     @property

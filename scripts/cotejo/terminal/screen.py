@@ -1,4 +1,4 @@
-"""Where lines are written: to a terminal, with a view of what happens at its bottom, or plainly into a file or a pipe."""
+"""Where lines are written: to a terminal, with what happens now at its bottom, or plainly into a file or a pipe."""
 
 import os
 from collections.abc import Iterable, Mapping

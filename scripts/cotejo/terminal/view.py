@@ -23,8 +23,11 @@ _UNSAID = re.compile(
     r"--keep-incomplete mode|Trying to restart|Job stats|host: |SLURM run ID|Job \d+ has been submitted|"
     r"Submitted array job|Shutting down|At least one job did not|None$|\s*$"
 )
+# What a measuring command says before it has measured.
+_TOLD_MEANWHILE = ("waiting: ", "ended what ")
+BRIEF = 76  # characters of what was told in full before
 _FAILED_AT_LAST = re.compile(r"WorkflowError:\s+At least one job did not complete")
-_FAILED_SHELL = re.compile(r"(RuleException|CalledProcessError)")
+_FAILED_SHELL = re.compile(r"RuleException:\s+CalledProcessError")  # which is told by the job's own error
 
 
 @dataclass
@@ -78,7 +81,7 @@ class View:
         outputs = event["output"]
         record = str(outputs[0]) if outputs else ""
         repeat = self.progress.facts.repeats.get(record)
-        words = f"measuring {repeat.told()}" if repeat else step_words(event["rule_name"], event["wildcards"])
+        words = repeat.told() if repeat else step_words(event["rule_name"], event["wildcards"])
         self.running[event["jobid"]] = Step(
             words, event["rule_name"], record, [str(log) for log in event["log"]], self.now_s(),
             "| tee " in (event["shellcmd"] or ""), repeat,
@@ -99,7 +102,7 @@ class View:
         if step.rule in MEASURING:
             self.progress.end_repeat(step.record, self.now_s(), measured=True)
             result, failed = repeat_result_of(Path(step.record))
-            return [("warning" if failed else "", f"{count} {step.words.removeprefix('measuring ')}: {result}")]
+            return [("warning" if failed else "", f"{count} {self._named(step)}: {result}")]
         if step.rule in PREPARING:
             return [("dim", f"{count} {step.words}: {lasted(self.now_s() - step.began_s)}")]
         return []
@@ -112,6 +115,8 @@ class View:
         if step and step.record in self.progress.facts.repeats:
             self.progress.end_repeat(step.record, self.now_s(), measured=False)
         logs = [str(log) for log in event["log"]]
+        if step and step.rule in MEASURING:
+            logs.sort(key=lambda log: log == _own_log(logs))  # what was measured had its say; the command knows more
         lines, there = cause_in(logs)
         if not lines and (message := str(event["rule_msg"] or "").strip()):
             lines = message.splitlines()[:3]
@@ -122,7 +127,7 @@ class View:
         if before and before.lines == failure.lines:
             return [("failure", f"FAILED again, as before: {words}")]
         told = [("failure", f"FAILED: {words}"), *(("", f"  {line}") for line in failure.lines)]
-        return told + [("", f"  log: {log}") for log in failure.logs]
+        return told + [("", f"  log: {log}") for log in failure.logs[:1]]
 
     def message(self, text: str, level: str) -> list[Line]:
         """Anything else that Snakemake says: warnings and the like once, and nothing that tells nobody anything."""
@@ -131,7 +136,7 @@ class View:
         if text.startswith("Terminating processes on user request"):
             self.stopped = True
             return [("warning", "stopping what runs")]
-        if _UNSAID.match(text) or _FAILED_AT_LAST.match(text) or (self.failures and _FAILED_SHELL.match(text)):
+        if _UNSAID.match(text) or _FAILED_AT_LAST.match(text) or _FAILED_SHELL.match(text):
             return []
         known = re.sub(r"\d+", "#", text)
         if level != "info" and known in self.said:
@@ -146,13 +151,22 @@ class View:
         if not steps or any(step.prints for step in steps):
             return []
         first, now_s = steps[0], self.now_s()
-        more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-        passed = clock(now_s - first.began_s)
-        words = first.words + _level(first)
-        return [
-            f"{cut(words, width - len(more) - len(passed) - 2)}{more}  {passed}",
-            self.progress.line(now_s, width),
-        ]
+        end = f" ({clock(now_s - first.began_s)})" + (f" and {len(steps) - 1} more" if len(steps) > 1 else "")
+        words = f"measuring {first.repeat.study}: {first.words}{_level(first)}" if first.repeat else first.words
+        return [cut(words, width - len(end)) + end, self.progress.line(now_s, width)]
+
+    def heard(self) -> list[Line]:
+        """What measuring commands have said since: that they wait for the machine, and the like, each once."""
+        lines: list[Line] = []
+        for step in self.running.values():
+            log = Path(step.logs[0]) if step.rule in MEASURING and step.logs else None
+            if log is None or not log.is_file():
+                continue
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+                if line.startswith(_TOLD_MEANWHILE) and f"{log}{line}" not in self.said:
+                    self.said.add(f"{log}{line}")
+                    lines.append(("warning", f"{self._named(step)}: {line}"))
+        return lines
 
     def summary(self) -> list[Line]:
         """How it ended; nothing where nothing was begun."""
@@ -160,7 +174,13 @@ class View:
             return []
         if self.printed and self.progress.done == self.progress.steps:
             return []
-        return [*self._failed(), *self._done()]
+        return [("", ""), *self._failed(), *self._done()]
+
+    def _named(self, step: Step) -> str:
+        """A step in words, with its study where there are several."""
+        return (
+            f"{step.repeat.study}: {step.words}" if step.repeat and len(self.progress.facts.studies) > 1 else step.words
+        )
 
     def _done(self) -> list[Line]:
         progress, took = self.progress, lasted(self.now_s() - (self.began_s or 0.0))
@@ -173,7 +193,8 @@ class View:
             folder = Path("results", study)
             if whole and (folder / "report.html").is_file():
                 worth = verdict_words(folder / "verdicts.csv")
-                lines.append(("", f"  {study}: {worth}; {folder}/report.html"))
+                lines += [("", f"  {study}: {worth} (results by run and level)")] if worth else []
+                lines.append(("", f"  report: {folder}/report.html"))
         if not whole:
             lines.append(("", "  The same command goes on from here: what is there stays"))
             lines += [("", f"  Snakemake's own log: {_short(self.log)}")] if self.log else []
@@ -184,15 +205,21 @@ class View:
             return []
         lines = [("failure", f"{plural(len(self.failures), 'step')} failed:")]
         for failure in self.failures.values():
-            lines += [("", f"  {failure.words}: {failure.lines[0]}"), *(("", f"    {log}") for log in failure.logs[:1])]
+            lines += [("", f"  {failure.words}"), ("", f"    {cut(failure.lines[0], BRIEF)}")]
+            lines += [("", f"    log: {log}") for log in failure.logs[:1]]
         return lines
+
+
+def _own_log(logs: list[str]) -> str:
+    """The log of what is measured, among those of the rule that measures it."""
+    return next((log for log in logs if re.fullmatch(r"r\d+\.log", Path(log).name)), logs[-1])
 
 
 def _level(step: Step) -> str:
     """The load level that a server is under, by the newest log of a client: one lies beside the server's for each."""
     if step.rule != "measure_server" or not step.logs:
         return ""
-    log = Path(step.logs[0])
+    log = Path(_own_log(step.logs))
     names = [path for path in log.parent.glob(f"{log.stem}.*-*{log.suffix}") if path.stat().st_mtime]
     newest = max(names, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:

@@ -81,11 +81,14 @@ def coarse(seconds: float) -> str:
 
 
 def span(low_s: float, high_s: float | None) -> str:
-    """A range of durations: "about 4 min" where the ends say the same, "4 min to 9 min", "at least 4 min"."""
+    """A range of durations: "about 4 min" where the ends say the same, "4 to 9 min", "at least 4 min"."""
     if high_s is None:
         return f"at least {coarse(low_s)}"
     low, high = coarse(low_s), coarse(high_s)
-    return f"about {high}" if low == high or high_s < 1.25 * low_s else f"{low} to {high}"
+    if low == high or high_s < 1.25 * low_s:
+        return f"about {high}"
+    number, _, unit = low.partition(" ")
+    return f"{number if high.endswith(f' {unit}') else low} to {high}"
 
 
 def cut(text: str, width: int) -> str:

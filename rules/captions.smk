@@ -3,9 +3,7 @@
 from cotejo.report.captions import captions, described, worth_of_figure, worth_of_study
 
 # The templates in report/ see of a study what stands in the configuration, and no more.
-config["captions"] = {
-    study.results: captions(study.title, study.question, study.figures) for study in STUDIES.values()
-}
+config["captions"] = {study.results: captions(study.title, study.question, study.figures) for study in STUDIES.values()}
 
 
 def shown(path, caption, kind, labels):

@@ -50,12 +50,12 @@ class Message:
 def messages(root: Path = ROOT) -> tuple[Message, ...]:
     """Every message, in the order of its files and lines; each wording once."""
     modules = modules_of(root)
-    errors = _subclasses("CotejoError", modules)
+    errors = _subclasses("CotejoError", modules) | _subclasses("ServingError", modules) - {"ServingError"}
     helpers = {
         (module.path, name): (function, call)
         for module in modules.values()
         for name, function in module.functions.items()
-        if (call := _made_and_returned(function, errors)) is not None and _depends(function, call)
+        if (call := _made(function, errors)) is not None and _depends(function, call)
     }
     found: list[Message] = []
     parts: set[tuple[str, str]] = set()
@@ -151,12 +151,16 @@ def _subclasses(base: str, modules: Mapping[str, Module]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _made_and_returned(function: Function, errors: frozenset[str]) -> ast.Call | None:
-    """The error that a helper makes for others to raise."""
+def _made(function: Function, errors: frozenset[str]) -> ast.Call | None:
+    """The error that a helper makes for others to raise, or with which it ends."""
     made = [
         node.value for node in function.body
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Call) and node.value.args
         and isinstance(node.value.func, ast.Name) and node.value.func.id in errors
+    ]  # fmt: skip
+    made += [
+        node for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "stop"
     ]  # fmt: skip
     return made[0] if len(made) == 1 else None
 

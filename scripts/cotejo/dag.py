@@ -74,7 +74,7 @@ def dot_of(rules: Rules, known: Mapping[str, tuple[str, str]]) -> str:
     for name, jobs in rules.jobs.items():
         said, colour = known[name]
         text = "".join(f"{html.escape(line)}<br/>" for line in textwrap.wrap(said, WIDTH))
-        times = f" {TIMES} {jobs}" if jobs > 1 else ""
+        times = f"&#160;{TIMES} {jobs}" if jobs > 1 else ""
         label = f'<b>{name}</b>{times}<br/><font point-size="9" color="{MUTED}">{text}</font>'
         lines.append(f'  {name} [label=<{label}>, fillcolor="{colour}"];')
     lines += [f"  {one} -> {name};" for name, direct in rules.before.items() for one in sorted(direct)]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hostile import CHANGES, put_study
+from hostile import NAME as HOSTILE
 from made_up import put_records
 from reading import Reader
 
@@ -84,9 +86,13 @@ def make_up(project: Project) -> None:
     for results, (study, overlay) in STUDIES.items():
         runs = load_study(study, overlay, config=project.folder / "config").runs
         put_records(project.folder / "results" / results, runs)
+    put_study(project.folder / "config")
+    hostile = load_study(HOSTILE, config=project.folder / "config")
+    put_records(project.folder / "results" / HOSTILE, hostile.runs, **CHANGES)
     commands = ""
     for overlay in ("smoke", ""):
         studies = [study for study, laid_over in STUDIES.values() if laid_over == overlay]
+        studies += [] if overlay else [HOSTILE]
         laid = [f"overlay={overlay}"] if overlay else []
         asked = ["published", "all", "-n", "-p", "--config", f"studies=[{','.join(studies)}]", *laid]
         done = project.snakemake(*asked)

@@ -26,15 +26,20 @@ SERVED_COLUMNS = ("status", "characters_out", "tokens_by", "gaps_ms")
 START_S = 1234.5
 
 
-def put_records(results: Path, runs: list[dict[str, Any]]) -> None:
-    """Make up every record of these runs below a folder of results; the last of several runs ran out of memory."""
+def put_records(results: Path, runs: list[dict[str, Any]], **changes: Any) -> None:
+    """Make up every record of these runs below a folder of results; the last of several runs ran out of memory.
+
+    `changes` are made to each, as `record_example.changed` does.
+    """
     for place, run in enumerate(runs):
         for repeat in range(1, run["repeats"] + 1):
             out_of_memory = len(runs) > 2 and place == len(runs) - 1
-            put_record(results, run, repeat, place, out_of_memory)
+            put_record(results, run, repeat, place, out_of_memory, changes)
 
 
-def put_record(results: Path, run: Run, repeat: int, place: int, out_of_memory: bool) -> None:
+def put_record(
+    results: Path, run: Run, repeat: int, place: int, out_of_memory: bool, changes: Mapping[str, Any]
+) -> None:
     """Make up one record, and what lies beside it."""
     begun = BEGUN + timedelta(minutes=10 * repeat, seconds=30 * place)
     facts = {
@@ -46,7 +51,8 @@ def put_record(results: Path, run: Run, repeat: int, place: int, out_of_memory: 
     }  # fmt: skip
     path = results / "records" / run["system"] / record.folder_name(run) / f"r{repeat}.json"
     if out_of_memory:
-        record.write(path, failed("out-of-memory", "2.1 GiB asked for, 1.9 GiB free (made up)", **facts), None)
+        message = "2.1 GiB asked for, 1.9 GiB free (made up)"
+        record.write(path, failed("out-of-memory", **{"message": message, **facts, **changes}), None)
         return
     dice = random.Random(f"{run['digest']} {repeat}")
     levels = list(levels_made_up(run, dice))
@@ -55,7 +61,8 @@ def put_record(results: Path, run: Run, repeat: int, place: int, out_of_memory: 
         own = SERVED_COLUMNS if run.get("server") else tasks.task(run["task"]).COLUMNS
         samples.write_samples(raw, levels, own)
         write_telemetry(telemetry, max(level.duration_s for level in levels), dice)
-        record.write(path, changed(RECORD, levels=[told(run, level) for level in levels], **facts), raw, telemetry)
+        whole = changed(RECORD, levels=[told(run, level) for level in levels], **{**facts, **changes})
+        record.write(path, {**whole, "message": None}, raw, telemetry)
 
 
 EXPORT = changed(RECORD, export__packages={"made-up": "0"})["export"]

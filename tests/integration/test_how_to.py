@@ -68,30 +68,32 @@ for ours, theirs in zip(*(engine.infer(image) for engine in engines), strict=Tru
     assert (pd.read_csv(tmp_path / "samples.csv")["ok"] == 1).all()
 
 
-def test_the_server_is_launched_answers_as_pytorch_and_both_clients_measure_it(copy, tmp_path, model_folder):
+def test_the_server_is_launched_answers_as_pytorch_and_is_measured_by_the_client(copy, tmp_path, model_folder):
     if shutil.which("wrk") is None:
         pytest.skip("wrk is missing: apt-get install wrk")
-    model, data = model_folder("tinyllama-1.1b-chat"), tmp_path / "prompts"
+    data = tmp_path / "prompts"
     copy.command("prepare_dataset", "--datasets", "config/datasets.yaml", "--dataset", "prompts", "--output", data)
     (served,) = (run for run in copy.runs("plain-http") if run["server"] == "plain-http")
     (asked,) = (run for run in copy.runs("wrk") if run["client"] == "wrk")
-    by_wrk = {**served, **{key: asked[key] for key in ("client", "concurrency")}}
-    for name, run in (("cotejo", {**served, "concurrency": "2"}), ("wrk", by_wrk)):
-        place = tmp_path / name
-        told = ["--run", json.dumps(run), "--model-folder", model, "--dataset-folder", data]
-        told += ["--prepared", place / "prepared"]
-        copy.command("prepare_server", *told, "--command-file", place / "launch.sh")
-        copy.command("launch_server", *told, "--bound", 0.01, "--output", place / "launch.json", "--log", place / "log")
-        launched = json.loads((place / "launch.json").read_text())
-        assert (launched["status"], launched["message"]) == ("ok", None)
-        told += ["--repeat", 1, "--launch", place / "launch.json", "--output", place / "r1.json"]
-        copy.command("measure_server", *told, "--log", place / "r1.log")
-        record = read(place / "r1.json")
-        assert (record["status"], record["message"]) == ("ok", None)
-        (level,) = record["levels"]
-        assert level["requests"] > level["failed_requests"] == 0
-        assert level["server"]["requests"] >= level["requests"]
+    run = {**served, "client": asked["client"], "concurrency": asked["concurrency"], "duration_s": 3}
+    told = ["--run", json.dumps(run), "--model-folder", model_folder("tinyllama-1.1b-chat"), "--dataset-folder", data]
+    told += ["--prepared", tmp_path / "prepared"]
+    launch, record = tmp_path / "launch.json", tmp_path / "r1.json"
+
+    copy.command("prepare_server", *told, "--command-file", tmp_path / "launch.sh")
+    copy.command("launch_server", *told, "--bound", 0.01, "--output", launch, "--log", tmp_path / "log")
+    launched = json.loads(launch.read_text())
+    assert (launched["status"], launched["message"]) == ("ok", None)
+
+    told += ["--repeat", 1, "--launch", launch, "--output", record]
+    copy.command("measure_server", *told, "--log", tmp_path / "r1.log")
+    measured = read(record)
+    assert (measured["status"], measured["message"]) == ("ok", None)
+    (level,) = measured["levels"]
+    assert level["requests"] > level["failed_requests"] == 0
+    assert level["server"]["requests"] >= level["requests"]
     assert level["reported"]["latency_p50_ms"] > 0
+    assert measured["client"]["calibration"]["closed_rps"] > level["reported"]["requests_per_s"]
 
 
 def test_the_figure_is_drawn_and_tells_every_repeat(copy, tmp_path):

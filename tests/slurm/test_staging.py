@@ -27,5 +27,5 @@ def test_a_job_measures_its_own_copies_and_leaves_none(login, cluster):
     assert slurm["time_limit_s"] == (300 // 60 + 15) * 60
     left = cluster.run(slurm["nodes"][0], ["find", "/tmp/cpu", "-mindepth", "2"])
     assert (left.returncode, left.stdout) == (0, ""), left.stderr
-    said = "".join(path.read_text() for path in (login.folder / "logs/slurm").rglob("*.log"))
+    said = "".join(path.read_text() for path in (login.folder / "logs/measure_process").rglob("*.said.log"))
     assert "MiB to /tmp/cpu/cotejo-" in said

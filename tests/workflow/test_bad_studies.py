@@ -156,3 +156,26 @@ def test_missing_data_is_no_matter_where_all_is_measured(project):
     assert "None.wav: no such file or folder. These recordings come with the system package" in project.refusal()
     project.finish()
     assert "measure_process" not in project.jobs()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("\tstudies: [demo]", "config/config.yaml, line 1, column 1: not valid YAML: found character '\\t'"),
+        ("- studies", "config/config.yaml: top level: ['studies']: must be a mapping, not a list"),
+    ],
+)
+def test_a_configuration_that_snakemake_cannot_read_is_named_by_its_line(project, line, message):
+    (project.folder / "config/config.yaml").write_text(f"{line}\n")
+    assert message in project.refusal()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("results/demo/figures/text-by-core.svg", "no figure of that study. Did you mean 'text-by-cores'?"),
+        ("results/edge-cloud/report.html", "of no selected study. Add --config studies=[…]"),
+    ],
+)
+def test_a_file_that_no_rule_makes_is_answered_in_one_line(project, target, message):
+    assert project.refusal(target).startswith(f"error: {target}: {message}")

@@ -9,9 +9,8 @@ from typing import Any
 
 from cotejo.figures import figure
 from cotejo.report.drawing import words_of
-from cotejo.verdict import NOT_MEASURED, WORDS
 
-UNMARKED = "no mark"
+UNMARKED = "no verdict"
 
 _SPECIAL = re.compile(r"([\\`*_|<>\[\]:])")
 
@@ -40,12 +39,16 @@ def plain(text: str) -> str:
 
 def worth_of_figure(drawing: Path) -> str:
     """The verdicts that an .svg figure names: "noisy, smoke"."""
+    from cotejo.verdict import WORDS
+
     words = words_of(drawing)
     return ", ".join(word for word in WORDS if f"({word})" in words) or UNMARKED
 
 
 def worth_of_study(verdicts: Path) -> str:
     """How many runs and load levels have which verdict, by a study's verdicts.csv: "3 noisy, 1 smoke"."""
+    from cotejo.verdict import NOT_MEASURED, WORDS
+
     with verdicts.open(newline="", encoding="utf-8") as stream:
         found = Counter(row["verdict"] for row in csv.DictReader(stream))
     return ", ".join(f"{found[word]} {word}" for word in (*WORDS, NOT_MEASURED) if found[word]) or "nothing measured"

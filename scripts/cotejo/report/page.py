@@ -19,7 +19,7 @@ SECTIONS = (
     ("results", "Results", "tables"),
     ("published", "Beside what was published", "beside"),
     ("verdicts", "What each result is worth", ""),
-    ("cost", "Cost", "cost"),
+    ("cost", "Costs", "cost"),
     ("energy", "What it took", "resources"),
     ("failures", "Failures", "failures"),
     ("servers", "Servers and clients", "servers"),

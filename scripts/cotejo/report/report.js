@@ -46,8 +46,13 @@
     return shown;
   }
 
-  const tables = Array.from(document.querySelectorAll("table.data"), enrich);
-  const paged = tables.filter((table) => table.page.info().length > 0);
+  let tables = [];
+  try {
+    tables = Array.from(document.querySelectorAll("table.data"), enrich);
+  } finally {
+    document.documentElement.classList.remove("settling");
+  }
+  const paged = tables.filter((table) => table.page.info().pages > 1);
   addEventListener("beforeprint", () => {
     for (const table of paged) table.page.len(-1).draw();
     for (const details of document.querySelectorAll("details:not([open])")) {

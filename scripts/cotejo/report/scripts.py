@@ -11,9 +11,10 @@ VENDOR = HERE / "vendor"
 
 
 def scripts() -> list[str]:
-    """What others wrote, each below its licence as that asks for, then our own, which uses it."""
+    """One for the head; then what others wrote, each below its licence as that asks for; then our own, which uses it."""
     carried = json.loads((VENDOR / "vendor.json").read_text(encoding="utf-8"))
-    return [*(_licensed(each) for each in carried), (HERE / "report.js").read_text(encoding="utf-8")]
+    first, last = ((HERE / name).read_text(encoding="utf-8") for name in ("settle.js", "report.js"))
+    return [first, *(_licensed(each) for each in carried), last]
 
 
 def policy(scripts: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from snakemake_interface_logger_plugins.common import LogEvent, logger_plugin_mo
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
 from cotejo.terminal import facts
-from cotejo.terminal.screen import FALLBACK_WIDTH, Screen
+from cotejo.terminal.screen import Screen
 from cotejo.terminal.view import Line, View
 
 NAME = "cotejo"
@@ -87,7 +87,7 @@ class LogHandler(LogHandlerBase):
                 return []
 
     def _redraw(self) -> None:
-        self._screen.show(self._view.bottom((self._screen.width() or FALLBACK_WIDTH) - 1))
+        self._screen.show(self._view.bottom(self._screen.room()))
 
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):

@@ -35,6 +35,10 @@ class Screen:
         except OSError:
             return FALLBACK_WIDTH
 
+    def room(self) -> int:
+        """How many characters a line of the bottom may have: after the last, terminals put a ^C that is typed."""
+        return (self.width() or FALLBACK_WIDTH) - len(" ^C")
+
     def write(self, lines: Iterable[tuple[str, str]]) -> None:
         """Write lines, each a style and a text, for good; the bottom comes back below them."""
         width = self.width()
@@ -47,8 +51,7 @@ class Screen:
         """Have these lines at the bottom, each cut to the terminal's width; nothing is written where they are there."""
         if not self.live:
             return
-        width = (self.width() or FALLBACK_WIDTH) - 1
-        bottom = [cut(line, width) for line in bottom]
+        bottom = [cut(line, self.room()) for line in bottom]
         if bottom != self._bottom:
             self._put(self._cleared() + self._drawn(bottom))
 

@@ -26,6 +26,8 @@ _UNSAID = re.compile(
 # What a measuring command says before it has measured.
 _TOLD_MEANWHILE = ("waiting: ", "ended what ")
 BRIEF = 76  # characters of what was told in full before
+# The log of what is measured, among those of the rule that measures it.
+_OWN_LOG = re.compile(r"(^|/)r\d+\.log$")
 _FAILED_AT_LAST = re.compile(r"WorkflowError:\s+At least one job did not complete")
 _FAILED_SHELL = re.compile(r"RuleException:\s+CalledProcessError")  # which is told by the job's own error
 
@@ -116,7 +118,8 @@ class View:
             self.progress.end_repeat(step.record, self.now_s(), measured=False)
         logs = [str(log) for log in event["log"]]
         if step and step.rule in MEASURING:
-            logs.sort(key=lambda log: log == _own_log(logs))  # what was measured had its say; the command knows more
+            # Why is rather known to the command that measures than to what it measured.
+            logs = [*(log for log in logs if not _OWN_LOG.search(log)), *filter(_OWN_LOG.search, logs)]
         lines, there = cause_in(logs)
         if not lines and (message := str(event["rule_msg"] or "").strip()):
             lines = message.splitlines()[:3]
@@ -210,16 +213,11 @@ class View:
         return lines
 
 
-def _own_log(logs: list[str]) -> str:
-    """The log of what is measured, among those of the rule that measures it."""
-    return next((log for log in logs if re.fullmatch(r"r\d+\.log", Path(log).name)), logs[-1])
-
-
 def _level(step: Step) -> str:
     """The load level that a server is under, by the newest log of a client: one lies beside the server's for each."""
-    if step.rule != "measure_server" or not step.logs:
+    log = next((Path(log) for log in step.logs if _OWN_LOG.search(log)), None)
+    if step.rule != "measure_server" or log is None:
         return ""
-    log = Path(_own_log(step.logs))
     names = [path for path in log.parent.glob(f"{log.stem}.*-*{log.suffix}") if path.stat().st_mtime]
     newest = max(names, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:

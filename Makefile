@@ -66,9 +66,10 @@ benchmark: setup ## Cotejo against the bare tools it stands on, on a quiet machi
 	$(VENV)/bin/python tests/performance/client_load.py
 	$(VENV)/bin/python tests/performance/planning_cost.py
 
-method: setup ## simulate what docs/method.md claims, and write its tables and its figure; about ten minutes
+method: setup ## simulate what docs/method.md claims, and write its tables and its figures; about ten minutes
 	$(VENV)/bin/python tests/method/simulate.py
 	$(VENV)/bin/python tests/method/simulate_stopping.py
+	$(VENV)/bin/python tests/method/draw_faults.py
 	$(VENV)/bin/python tests/method/measure_omission.py
 
 docs: setup ## config/README.md from the schemas, docs/reference and the list of messages from the code

@@ -80,6 +80,10 @@ JUDGING = [
 ]
 
 
+# What every page is made of: templates, styles, scripts.
+PAGES = sorted(path.as_posix() for path in Path("scripts/cotejo/report").rglob("*.*") if path.suffix != ".pyc")
+
+
 # The images that config names in place of environments, by their file names here.
 IMAGES = {slug(own["image"]): own["image"] for own in config["environments"].values() if "image" in own}
 
@@ -226,6 +230,17 @@ def command_of(wildcards):
     # Each system is measured on nodes of its own.
     profile = " --profile slurm" if len(SELECTED) > 1 else ""
     return f"snakemake --cores all{profile} --config {' '.join(words)}"
+
+
+def reports_there(*without):
+    """The reports that lie in results/, but for those of these studies, by absolute paths, which no rule makes."""
+    found = sorted(Path("results").glob("*/report.html"))
+    return [path.absolute().as_posix() for path in found if path.parent.name not in without]
+
+
+def published_page():
+    """The page of `snakemake published`, where there is one, by its absolute path: the index doesn't ask for it."""
+    return [path.absolute().as_posix() for path in [Path("results/published/index.html")] if path.exists()]
 
 
 def compared_folder(key):

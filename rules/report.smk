@@ -6,21 +6,6 @@ localrules:
     index_reports,
 
 
-# What every page is made of: templates, styles, scripts.
-PAGES = sorted(path.as_posix() for path in Path("scripts/cotejo/report").rglob("*.*") if path.suffix != ".pyc")
-
-
-def reports_there(*without):
-    """The reports that lie in results/, but for those of these studies, by absolute paths, which no rule makes."""
-    found = sorted(Path("results").glob("*/report.html"))
-    return [path.absolute().as_posix() for path in found if path.parent.name not in without]
-
-
-def published_page():
-    """The page of `snakemake published`, where there is one, by its absolute path: the index doesn't ask for it."""
-    return [path.absolute().as_posix() for path in [Path("results/published/index.html")] if path.exists()]
-
-
 rule make_report:
     """Put figures, results, verdicts and machine into one HTML file that needs nothing else."""
     input:

@@ -16,12 +16,14 @@ from cotejo import hub
 from cotejo.command import run
 from cotejo.errors import CotejoError
 from cotejo.files import remove, replacing
-from cotejo.models import manifest, pickled
+from cotejo.models import manifest, own, pickled
 from cotejo.models.catalogue import read_entry
 
 
 def fetch_model(model: str, entry: dict[str, Any], output: Path) -> None:
     """Fill the model folder `output` from the hub; CotejoError with the remedy where that can't be done."""
+    if own.is_own(entry):
+        raise CotejoError(f"{own.place(model, entry)}: nothing is to be fetched. Use scripts/copy_model.py")
     repository, revision = entry["repository"], entry["revision"]
     if revision is None:
         raise CotejoError(

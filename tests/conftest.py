@@ -66,10 +66,8 @@ class Project:
         """The one message that Snakemake stops with before any job; Snakemake's own notices are left out."""
         done = self.snakemake(*arguments)
         assert done.returncode == 1, done.stdout + done.stderr
-        notices = ("Using workflow specific profile", "Config file ")
-        # What only measuring needs is checked once Snakemake knows what it is to do, and has said so.
-        said = done.stderr.split("Building DAG of jobs...\n")[-1]
-        lines = [line for line in said.splitlines() if line.strip() and not line.startswith(notices)]
+        notices = ("Using workflow specific profile", "Using profiles ")
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(notices)]
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("error: ")
         return lines[0]

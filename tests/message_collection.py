@@ -3,14 +3,15 @@
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cotejo.command import ROOT
-from tests.message_texts import FUNCTIONS, Function, Module, Reader, has_words, modules_of
+from tests.message_texts import Function, Module, Reader, has_words, modules_of
 
 Helper = tuple[Function, ast.Call]  # a function that makes an error for others to raise, and how it makes it
 Helpers = Mapping[tuple[str, str], Helper]  # by file and name
@@ -51,12 +52,7 @@ def messages(root: Path = ROOT) -> tuple[Message, ...]:
     """Every message, in the order of its files and lines; each wording once."""
     modules = modules_of(root)
     errors = _subclasses("CotejoError", modules) | _subclasses("ServingError", modules) - {"ServingError"}
-    helpers = {
-        (module.path, name): (function, call)
-        for module in modules.values()
-        for name, function in module.functions.items()
-        if (call := _made(function, errors)) is not None and _depends(function, call)
-    }
+    helpers = _helpers(modules, errors)
     found: list[Message] = []
     parts: set[tuple[str, str]] = set()
     for module in modules.values():
@@ -77,20 +73,16 @@ def messages(root: Path = ROOT) -> tuple[Message, ...]:
 
 
 def _of_module(module: Module, reader: Reader, errors: frozenset[str], helpers: Helpers) -> Iterator[Message]:
-    for inside, call in _calls(module.tree):
-        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    for inside, call in module.calls:
+        name = _name(call)
         first = call.args[0] if call.args else None
         helper = _helper(module, reader, name, call, helpers)
+        if inside is not None and call is helpers.get((module.path, inside.name), (inside, None))[1]:
+            continue  # told where the helper is called
         if helper is not None:
-            function, made = helper
-            names = [argument.arg for argument in function.args.args]
-            given = {key: reader.texts(value, inside) for key, value in zip(names, call.args, strict=False)}
-            owner = next(Reader(other, reader.modules) for other in reader.modules.values()
-                         if function in other.functions.values())  # fmt: skip
-            for text in owner.texts(made.args[0], function, given):
+            for text in _told(reader, call, inside, helper, helpers):
                 yield Message(module.path, text, "error")
-            reader.parts |= owner.parts
-        elif first is None or (inside is not None and (module.path, inside.name) in helpers and name in errors):
+        elif first is None:
             continue
         elif name in errors and not isinstance(first, ast.Starred):
             kind = "error" if name == "CotejoError" else "record"
@@ -139,7 +131,7 @@ def _patterns(schema: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _subclasses(base: str, modules: Mapping[str, Module]) -> frozenset[str]:
     """The names of a class and of all classes below it."""
-    classes = [node for module in modules.values() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    classes = [each for module in modules.values() for each in module.classes]
     found = {base}
     while (
         more := {
@@ -151,23 +143,71 @@ def _subclasses(base: str, modules: Mapping[str, Module]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _made(function: Function, errors: frozenset[str]) -> ast.Call | None:
+def _helpers(modules: Mapping[str, Module], errors: frozenset[str]) -> Helpers:
+    """The functions that make errors of what they are given, and those that have these make them."""
+    found: dict[tuple[str, str], Helper] = {}
+    makers = errors
+    while True:
+        more = {
+            (module.path, name): (function, call)
+            for module in modules.values()
+            for name, function in module.functions.items()
+            if (module.path, name) not in found
+            and (call := _made(module, function, makers))
+            and _depends(function, call)
+        }
+        if not more:
+            return _called(found, modules)
+        found |= more
+        makers |= {name for _, name in more}
+
+
+def _called(helpers: Helpers, modules: Mapping[str, Module]) -> Helpers:
+    """Without those that no Python calls, as those that a rule alone calls: what they say stands where they say it."""
+    names = {name for _, name in helpers}
+    calls = [(module, call) for module in modules.values() for _, call in module.calls if _name(call) in names]
+    meant = [_helper(module, Reader(module, modules), _name(call), call, helpers) for module, call in calls]
+    return {key: helper for key, helper in helpers.items() if helper in meant}
+
+
+def _made(module: Module, function: Function, makers: Collection[str]) -> ast.Call | None:
     """The error that a helper makes for others to raise, or with which it ends."""
-    made = [
-        node.value for node in function.body
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Call) and node.value.args
-        and isinstance(node.value.func, ast.Name) and node.value.func.id in errors
-    ]  # fmt: skip
-    made += [
-        node for node in ast.walk(function)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "stop"
-    ]  # fmt: skip
+    returned = [node.value for node in function.body if isinstance(node, ast.Return)]
+    made = [node for node in returned if isinstance(node, ast.Call) and node.args and _name(node) in makers]
+    made += [call for inside, call in module.calls if inside is function and _name(call) == "stop"]
     return made[0] if len(made) == 1 else None
 
 
 def _depends(function: Function, call: ast.Call) -> bool:
     names = {argument.arg for argument in function.args.args} - {"self"}
-    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(call.args[0]))
+    used = (node for argument in call.args for node in ast.walk(argument))
+    return any(isinstance(node, ast.Name) and node.id in names for node in used)
+
+
+def _told(
+    reader: Reader,
+    call: ast.Call,
+    inside: Function | None,
+    helper: Helper,
+    helpers: Helpers,
+    given: Mapping[str, list[str]] = MappingProxyType({}),
+) -> list[str]:
+    """What a helper says at one of its calls; `given` has the texts of the parameters around that call."""
+    function, made = helper
+    names = [argument.arg for argument in function.args.args]
+    texts = {key: reader.texts(value, inside, given) for key, value in zip(names, call.args, strict=False)}
+    owner = next(Reader(other, reader.modules) for other in reader.modules.values()
+                 if function in other.functions.values())  # fmt: skip
+    further = _helper(owner.module, owner, _name(made), made, helpers)
+    said = (
+        _told(owner, made, function, further, helpers, texts) if further else owner.texts(made.args[0], function, texts)
+    )
+    reader.parts |= owner.parts
+    return said
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
 def _helper(module: Module, reader: Reader, name: str, call: ast.Call, helpers: Helpers) -> Helper | None:
@@ -179,18 +219,6 @@ def _helper(module: Module, reader: Reader, name: str, call: ast.Call, helpers: 
     same = [helper for (_, known), helper in helpers.items() if known == name]
     fit = [helper for helper in same if len(helper[0].args.args) == len(call.args)]
     return fit[0] if len(fit) == 1 else None
-
-
-def _calls(tree: ast.Module) -> Iterator[tuple[Function | None, ast.Call]]:
-    """Every call with the innermost function that it stands in, in the order of the source."""
-
-    def walk(node: ast.AST, inside: Function | None) -> Iterator[tuple[Function | None, ast.Call]]:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Call):
-                yield inside, child
-            yield from walk(child, child if isinstance(child, FUNCTIONS) else inside)
-
-    yield from walk(tree, None)
 
 
 def _to_stderr(call: ast.Call) -> bool:

@@ -21,17 +21,27 @@ class Module:
     functions: dict[str, Function] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)  # the names of modules by what is imported from them
     raised: set[ast.expr | None] = field(default_factory=set)
+    classes: list[ast.ClassDef] = field(default_factory=list)
+    calls: list[tuple[Function | None, ast.Call]] = field(default_factory=list)  # each with the innermost function
 
     def __post_init__(self) -> None:
         self.constants = _assigned(self.tree.body)
-        for node in ast.walk(self.tree):
+        self._look_through(self.tree, None)
+
+    def _look_through(self, parent: ast.AST, inside: Function | None) -> None:
+        for node in ast.iter_child_nodes(parent):
             match node:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                     self.functions[name] = node
+                case ast.ClassDef():
+                    self.classes.append(node)
                 case ast.ImportFrom(module=str(module), names=names):
                     self.imports |= {alias.asname or alias.name: module for alias in names}
                 case ast.Raise(exc=error):
                     self.raised.add(error)
+                case ast.Call():
+                    self.calls.append((inside, node))
+            self._look_through(node, node if isinstance(node, FUNCTIONS) else inside)
 
 
 def parse(path: str, text: str) -> Module:

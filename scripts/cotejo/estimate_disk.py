@@ -47,10 +47,10 @@ class DiskUse:
         """One line where the disk won't hold it; else nothing."""
         if self.needed_bytes <= self.free_bytes:
             return ""
-        lacking = gigabytes(self.needed_bytes - self.free_bytes)
+        free, lacking = gigabytes(self.free_bytes), gigabytes(self.needed_bytes - self.free_bytes)
         return (
-            f"the disk has {gigabytes(self.free_bytes)} free, about {lacking} less than this will need: free some, or make "
-            "resources/ a link to a larger disk"
+            f"the disk has {free} free, about {lacking} less than this will need: free some, or make resources/ a link "
+            "to a larger disk"
         )
 
 

@@ -4,6 +4,7 @@ import difflib
 import sys
 from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +79,20 @@ def load_yaml(path: Path, schema: str) -> Any:
 
 @cache
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema config/schemas/<name>.schema.json."""
-    return read_json(SCHEMAS / f"{name}.schema.json")
+    """The JSON Schema config/schemas/<name>.schema.json, with the names of registries as its `x-registry` say."""
+    schema: dict[str, Any] = _with_names(read_json(SCHEMAS / f"{name}.schema.json"))
+    return schema
+
+
+def _with_names(rule: Any) -> Any:
+    """A schema in which what is `"x-registry": "tasks.TASKS"` may be any name of cotejo.tasks.TASKS."""
+    if isinstance(rule, list):
+        return [_with_names(each) for each in rule]
+    if not isinstance(rule, dict):
+        return rule
+    module, _, registry = str(rule.get("x-registry", "")).rpartition(".")
+    names = {"enum": list(getattr(import_module(f"cotejo.{module}"), registry))} if module else {}
+    return {key: _with_names(each) for key, each in rule.items()} | names
 
 
 def validate(data: Any, schema: str, path: Path) -> None:

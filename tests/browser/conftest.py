@@ -13,7 +13,7 @@ import pytest
 from hostile import CHANGES, put_study
 from hostile import NAME as HOSTILE
 from made_up import put_records
-from reading import Reader
+from reading import REPORTS, Reader
 
 from cotejo.command import ROOT
 from cotejo.study import load_study
@@ -22,7 +22,6 @@ from tests.conftest import Project, copy_checkout
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-REPORTS = os.environ.get("COTEJO_REPORTS")
 CHROMIUM = shutil.which("chromium")
 # These measure at small scale as they are.
 WITHOUT_OVERLAY = ("demo", "serving")

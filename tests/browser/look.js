@@ -274,12 +274,24 @@ function disorder(number, index, direction) {
   return keys.slice(1).flatMap((key, place) => (wrong(keys[place], key) ? [`${keys[place]} before ${key}`] : []));
 }
 
-/* Of each figure: its name, and what each of its marks tells. */
-function marks() {
-  return [...document.querySelectorAll("figure[data-figure]")].map((figure) => ({
-    name: figure.dataset.figure,
-    tips: [...figure.querySelectorAll("svg [data-tip]")].map((mark) => mark.dataset.tip),
-  }));
+/* Of each figure: its name, what each of its marks tells, which of them lie `apart_px` from all others, and whether the
+   drawing says that there is nothing to draw. */
+function marks(apart_px) {
+  return [...document.querySelectorAll("figure[data-figure]")].map((figure) => {
+    const all = [...figure.querySelectorAll("svg [data-tip]")];
+    const middles = all.map((mark) => {
+      const { x, y, width, height } = mark.getBoundingClientRect();
+      return { x: x + width / 2, y: y + height / 2 };
+    });
+    const near = (one, other) => Math.hypot(one.x - other.x, one.y - other.y) < apart_px;
+    const alone = (middle) => middles.filter((other) => near(middle, other)).length === 1;
+    return {
+      name: figure.dataset.figure,
+      tips: all.map((mark) => mark.dataset.tip),
+      apart: middles.flatMap((middle, index) => (alone(middle) ? [index] : [])),
+      empty: words(figure.querySelector("svg").textContent).includes("no data"),
+    };
+  });
 }
 
 /* The middle of a mark, brought to the middle of the window. */

@@ -1,11 +1,13 @@
 """Someone who opens a page from the file system in a real browser, and looks at it as it was laid out."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+REPORTS = os.environ.get("COTEJO_REPORTS")  # a folder of real results to look at, in place of made-up ones
 LOOK = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 812}
 

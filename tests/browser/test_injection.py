@@ -1,8 +1,8 @@
 """Texts that others wrote stay texts: in the report, in its tooltips and tables, and in the index over studies."""
 
 import pytest
-from conftest import REPORTS
 from hostile import NAME, TEXT
+from reading import REPORTS
 
 pytestmark = pytest.mark.skipif(REPORTS is not None, reason="real reports hold no hostile texts")
 ADDED = ("img", "svg[onload]", "b", "[onerror], [onclick], [onload]", "script[src]", "iframe")

@@ -21,6 +21,7 @@ class Copy:
     def __init__(self, folder: Path, *pages: str) -> None:
         self.folder = copy_checkout(folder).folder
         self.environment = {**os.environ, "PYTHONPATH": str(self.folder / "scripts")}
+        self.files: list[str] = []  # of Python, that the pages have one write
         for page in pages:
             blocks = _BLOCK.findall((ROOT / "docs" / "how-to" / page).read_text(encoding="utf-8"))
             assert len(blocks) >= 2, page
@@ -31,6 +32,7 @@ class Copy:
         if not registry:
             assert not file.exists(), f"{file} is there already"
             file.write_text(text, encoding="utf-8")
+            self.files += [str(file)] if file.suffix == ".py" else []
             return
         assert text.count("\n") == 1, f"{text!r} is more than one line"
         old = file.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ import pytest
 from how_to import Copy
 from summary_example import failed, measured, summary
 
+from cotejo.command import ROOT
 from cotejo.record import read
 
 NAMES = ["add-a-backend.md", "add-a-server.md", "add-a-client.md", "add-a-figure.md"]
@@ -75,7 +76,7 @@ def test_the_server_is_launched_answers_as_pytorch_and_is_measured_by_the_client
     copy.command("prepare_dataset", "--datasets", "config/datasets.yaml", "--dataset", "prompts", "--output", data)
     (served,) = (run for run in copy.runs("plain-http") if run["server"] == "plain-http")
     (asked,) = (run for run in copy.runs("wrk") if run["client"] == "wrk")
-    run = {**served, "client": asked["client"], "concurrency": asked["concurrency"], "duration_s": 3}
+    run = {**served, "client": asked["client"], "concurrency": asked["concurrency"], "duration_s": 4, "new_tokens": 2}
     told = ["--run", json.dumps(run), "--model-folder", model_folder("tinyllama-1.1b-chat"), "--dataset-folder", data]
     told += ["--prepared", tmp_path / "prepared"]
     launch, record = tmp_path / "launch.json", tmp_path / "r1.json"
@@ -110,6 +111,11 @@ def test_the_figure_is_drawn_and_tells_every_repeat(copy, tmp_path):
     assert sorted(float(match[2]) for match in told if match) == sorted(values + values[:3])
     assert any("failed: parity" in title for title in titles)
     assert drawn[1].stat().st_size > 1000
+
+
+def test_the_examples_are_written_as_the_rest_is(copy):
+    for command in ("check", "format --check"):
+        copy.python("-m", "ruff", *command.split(), "--config", str(ROOT / "pyproject.toml"), *copy.files)
 
 
 def test_config_readme_names_all_of_them(copy):

@@ -1,4 +1,4 @@
-"""docs/tutorial.md, followed by its text alone: every command as it stands there, and what the text says comes of it."""
+"""docs/tutorial.md, followed by its text alone: every command as it stands there, and what is said to come of it."""
 
 import os
 import re

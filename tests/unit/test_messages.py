@@ -149,7 +149,8 @@ def quoted() -> list[str]:
 @pytest.mark.parametrize("line", quoted())
 def test_questions_quote_what_the_code_says(line: str) -> None:
     told = line.removeprefix("error: ")
-    starts = [0, *(match.end() for match in re.finditer(r": ", told))]
+    # The place may be more than the message itself: the file before a key, the run before a setting.
+    starts = [0, *(match.end() for match in re.finditer(r": |\]\.", told))]
     assert any(pattern.fullmatch(told[start:]) for pattern in patterns() for start in starts)
 
 

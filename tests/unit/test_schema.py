@@ -84,3 +84,10 @@ def test_a_missing_file_suggests_its_neighbour(tmp_path: Path) -> None:
 
 def test_words_unlike_any_get_the_whole_list() -> None:
     assert did_you_mean("zzz", ["b", "a"]) == ". Allowed: a, b"
+
+
+def test_names_of_a_registry_are_a_schemas_own(tmp_path):
+    text = 'mine: {architecture: blip, task: video-segmentatoin, licence: MIT, folder: "~/mine"}\n'
+    (tmp_path / "models.yaml").write_text(text)
+    with pytest.raises(CotejoError, match=r"mine\.task: 'video-segmentatoin'.*Did you mean 'video-segmentation'"):
+        load_yaml(tmp_path / "models.yaml", "models")

@@ -76,6 +76,14 @@ WRONG = {
     ),
     "no runs": (study(runs=""), "runs: []: must not be empty"),
     "unknown kind of figure": (study(figures="[{kind: pie, name: a}]"), "figures[0].kind: 'pie': no kind of figure"),
+    "misspelt metric of a figure": (
+        study(figures="[{kind: bars, name: a, by: [backend], metric: frame_per_s}]"),
+        "figures[0].metric: 'frame_per_s': no metric of that name. Did you mean 'frames_per_s'?",
+    ),
+    "a percentile that there is not": (
+        study(figures="[{kind: bars, name: a, by: [backend], metric: latency_p0_ms}]"),
+        "figures[0].metric: 'latency_p0_ms': no metric of that name. Did you mean 'latency_p<q>_ms'?",
+    ),
     "unknown option of a figure": (
         study(figures="[{kind: stages, name: a, colour: red}]"),
         "figures[0].colour: 'red': unknown key",

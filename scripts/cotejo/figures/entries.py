@@ -5,6 +5,7 @@ from typing import Any
 
 from cotejo.errors import CotejoError
 from cotejo.figures import FIGURES, figure
+from cotejo.reference.metrics import METRICS, described
 from cotejo.schema import check, did_you_mean, schema_of, short, shown
 
 
@@ -25,10 +26,19 @@ def check_figures(entries: list[dict[str, Any]], path: Path) -> None:
             "properties": {**common, **kind.OPTIONS},
         }
         check(entry, rule, path, ("figures", index))
+        for metric in [*([entry["metric"]] if "metric" in entry else []), *entry.get("metrics", [])]:
+            _check_metric(metric, path, f"figures[{index}].{'metric' if 'metric' in entry else 'metrics'}")
         for number, log in enumerate(entry.get("logs", [])):
             _check_log(log["file"], path, f"figures[{index}].logs[{number}].file")
         if entry["name"] in [other["name"] for other in entries[:index]]:
             raise CotejoError(f"{shown(path)}: figures[{index}].name: {short(entry['name'])}: twice. Rename one")
+
+
+def _check_metric(metric: str, path: Path, key: str) -> None:
+    """A figure of a metric that nothing gives would be found empty only when all is measured."""
+    if not described(metric):
+        near = did_you_mean(metric, [each.name for each in METRICS])
+        raise CotejoError(f"{shown(path)}: {key}: {short(metric)}: no metric of that name{near}")
 
 
 def _check_log(file: str, path: Path, key: str) -> None:

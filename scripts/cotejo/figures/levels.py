@@ -29,7 +29,7 @@ from cotejo.figures.panels import (
 )
 from cotejo.figures.published import Mark, marks_of, published_note, published_sentence, shapes
 from cotejo.figures.select import MOST_LABELS, Entry, entries, no_values, note, sentence
-from cotejo.figures.style import Style, empty
+from cotejo.figures.style import Style, empty, wrapped
 from cotejo.labels import level_label, load_label
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def draw_panels(
         for axes, (metric, load) in zip(axes_row, row, strict=True):
             members = [item for item in items if load_of(item) == load and metric_of(item) in ("", metric)]
             _panel(axes, members, looks, shapes(marks), load)
+            name_load(axes, load, style, columns)
             name, better = value_label_of(members, metric)
             name_values(axes, name, f"{load_label(load)}; {better}", style, height_in)
             gap_rows(axes, gaps_of(found, metric, load), looks, gap_in / height_in)
@@ -167,4 +168,9 @@ def _load_axis(axes: "Axes", places: Sequence[float], load: str) -> None:
     axes.set_xlim(places[0] / spare - margin, places[-1] * spare + margin)
     ticks = places[:: math.ceil(len(places) / MOST_TICKS)]
     axes.set_xticks(ticks, [f"{place:g}" for place in ticks])
-    axes.set_xlabel(f"{PLACES[load][1]} ({load_label(load)})")
+
+
+def name_load(axes: "Axes", load: str, style: Style, columns: int) -> None:
+    """Name the axis of a load, in lines that are no longer than one of so many panels beside each other is wide."""
+    width_in = (style.width_in - 0.2) / columns - 4 * style.line_in
+    axes.set_xlabel("\n".join(wrapped(f"{PLACES[load][1]} ({load_label(load)})", width_in, style.text_pt)))

@@ -45,8 +45,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style) -> "
     ]
     text = "\n".join([*nowhere, note(found, options, "Mark", without=["cores"])])
 
-    known = [{_cores(entry) for entry in members if not math.isnan(_cores(entry))} for members in lines.values()]
-    ideal = any(len(cores) > 1 for cores in known)
+    ideal = any(_reaches(members) for members in lines.values())
     columns = 1 if style.width_in < 5 else 2
     height_in = style.width_in * (0.6 if style.width_in < 5 else 0.45)
     gap_in = 1.5 * style.line_in
@@ -79,11 +78,11 @@ def _line(axes: "Axes", members: Sequence[Entry], colour: str, marker: str, shif
     medians = [math.nan if entry.gap else entry.row["median"] for entry in members]
     aside = shifted(axes, shift_pt)
     axes.plot(cores, medians, color=colour, linewidth=1.2, transform=aside)
-    shown = [(x, entry) for x, entry in zip(cores, members, strict=True) if not entry.gap]
+    shown = _shown(members)
     for x, entry in shown:
         point(axes, x, entry, colour, marker, aside)
     reached = [(x, y) for x, entry in shown for y in (entry.row["median"], *entry.values)]
-    if shown and shown[0][0] < cores[-1]:
+    if _reaches(members):
         first, row = shown[0][0], shown[0][1].row
         # Not a straight line for times, which fall with the inverse of the cores.
         reach = [first + (cores[-1] - first) * step / 50 for step in range(51)]
@@ -94,6 +93,18 @@ def _line(axes: "Axes", members: Sequence[Entry], colour: str, marker: str, shif
     # What is drawn aside doesn't count for the axes' limits by itself.
     axes.update_datalim([*reached, *((x, 0) for x in cores)])
     axes.autoscale_view()
+
+
+def _shown(members: Sequence[Entry]) -> list[tuple[float, Entry]]:
+    """What of a line has a value, by its cores."""
+    placed = [(_cores(entry), entry) for entry in members if not entry.gap and not math.isnan(_cores(entry))]
+    return sorted(placed, key=lambda each: each[0])
+
+
+def _reaches(members: Sequence[Entry]) -> bool:
+    """Whether a line has an ideal: a first value, and more cores than it has."""
+    shown, cores = _shown(members), [_cores(entry) for entry in members if not math.isnan(_cores(entry))]
+    return bool(shown) and shown[0][0] < max(cores)
 
 
 def _cores(entry: Entry) -> float:

@@ -1,7 +1,7 @@
 """From the summary to what a figure shows: its rows, what tells them apart, and what must be said beside them."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,7 @@ def entries(
     return first_of(everything, most, lambda entry: entry.label)
 
 
-def first_of(found: Sequence[Entry], most: int, key_of: Callable[[Entry], str]) -> list[Entry]:
+def first_of(found: Sequence[Entry], most: int, key_of: Callable[[Entry], Hashable]) -> list[Entry]:
     """The entries of the first so many keys, each knowing how many are left out."""
     keys = list(dict.fromkeys(key_of(entry) for entry in found))
     kept, left_out = set(keys[:most]), len(keys[most:])

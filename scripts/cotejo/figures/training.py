@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cotejo.figures.hover import tell
 from cotejo.figures.marks import handles_of_published, unpublishable
 from cotejo.figures.options import COMMON, METRIC
-from cotejo.figures.panels import MOST_LINES, NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle
+from cotejo.figures.panels import NARROW_IN, Item, metric_of, panels_below_legend, said_of_gaps, settle
 from cotejo.figures.place_texts import place_texts
 from cotejo.figures.published import (
     DASHES,
@@ -21,7 +21,7 @@ from cotejo.figures.published import (
     published_note,
     published_sentence,
 )
-from cotejo.figures.select import Entry, Row, entries, known, no_values, note, sentence
+from cotejo.figures.select import Entry, Row, entries, first_of, known, no_values, note, sentence
 from cotejo.figures.style import FAILED, MUTED, Style, colours, empty
 from cotejo.figures.trained import GIB, Point
 from cotejo.labels import accelerators_label, value_label
@@ -42,6 +42,7 @@ OPTIONS: dict[str, Any] = {
 }
 INPUTS = ("published",)
 BY = ("model", "split", "accelerators")
+MOST_RUNS = 36
 MOST_NAMES = 9  # that find room beside their marks
 WIDE = 20  # beyond this ratio of the longest time to the shortest, the axis is logarithmic
 OOM = "OOM"
@@ -105,8 +106,7 @@ def points_of(found: Sequence[Entry], marks: Sequence[Mark], options: Mapping[st
         key = ("", *(mark.row[column] for column in ("machine", "run", "accelerators", "split")))
         groups.setdefault(key, {})[mark.metric] = mark
     for entry in found:
-        key = tuple(entry.row[column] for column in ("run", "digest", "origin", "system", "environment"))
-        groups.setdefault(key, {})[metric_of(entry) or time] = entry
+        groups.setdefault(_run_of(entry), {})[metric_of(entry) or time] = entry
     points = []
     where = ["system"] if len(known([entry.row for entry in found], "system")) > 1 else []
     for items in groups.values():
@@ -117,6 +117,10 @@ def points_of(found: Sequence[Entry], marks: Sequence[Mark], options: Mapping[st
     return points
 
 
+def _run_of(entry: Entry) -> tuple[str, ...]:
+    return tuple(entry.row[column] for column in ("run", "digest", "origin", "system", "environment"))
+
+
 def _wanted(item: Item) -> Row:
     return asked(item.row) if isinstance(item, Entry) else item.row
 
@@ -125,7 +129,8 @@ def _shown(
     summary: "pd.DataFrame", options: Mapping[str, Any], published: "pd.DataFrame"
 ) -> tuple[list[Entry], list[Mark]]:
     with_by = {**options, "by": BY}
-    found = entries(summary, with_by, _metrics(options), without=("name",), most=MOST_LINES)
+    everything = entries(summary, with_by, _metrics(options), without=("name",), most=len(summary))
+    found = first_of(everything, MOST_RUNS, _run_of)
     return found, [
         Mark(mark.label if counterpart(mark.row, found) else _named(mark.row), mark.row)
         for mark in marks_of(published, with_by, _metrics(options))

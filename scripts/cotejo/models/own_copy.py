@@ -1,5 +1,6 @@
 """A copy of a model of the user's own, laid out as other model folders are, once it has all tensors of its kind."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ from cotejo.models.synthetic import count_parameters
 
 # safetensors' names of the data types that a config.json has other names for.
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-# What transformers 5 puts before the names of LLaVA's tensors, where the hub's files, and all that read those, don't.
-PREFIX = "model."
+# Names that transformers 5 gives tensors which the hub's files, and all that read those, call otherwise.
+RENAMED = ((r"^model\.", ""), (r"\.LayerNorm\.gamma$", ".LayerNorm.weight"), (r"\.LayerNorm\.beta$", ".LayerNorm.bias"))
 # What transformers 5 writes into processor_config.json, and others into preprocessor_config.json.
 PROCESSORS = ("image_processor", "feature_extractor")
 
@@ -106,8 +107,8 @@ def _check_tensors(model: str, entry: Mapping[str, Any], config: dict[str, Any],
         raise CotejoError(f"{own.place(model, entry)}: config.json: {error}") from error
     files = weight_files(path.name for path in target.iterdir())
     found = {name: tuple(told["shape"]) for name, told in headers(target, files).items()}
-    renamed = {name: name.removeprefix(PREFIX) for name in found if name not in shapes}
-    if renamed and {*renamed.values()} <= shapes.keys():
+    renamed = {name: usual for name in found if name not in shapes and (usual := _usual(name)) in shapes}
+    if renamed:
         _rename(target, files, renamed)
         found = {renamed.get(name, name): shape for name, shape in found.items()}
     missing = [name for name in shapes if name not in found]
@@ -127,6 +128,12 @@ def _check_tensors(model: str, entry: Mapping[str, Any], config: dict[str, Any],
     if unread:
         print(f"not read, for {entry['architecture']} has no such tensor: {', '.join(unread)}")
     return count_parameters(shapes)
+
+
+def _usual(name: str) -> str:
+    for pattern, usual in RENAMED:
+        name = re.sub(pattern, usual, name)
+    return name
 
 
 def _rename(target: Path, files: list[str], names: Mapping[str, str]) -> None:

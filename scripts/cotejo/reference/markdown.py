@@ -76,9 +76,8 @@ def takes(rule: dict[str, Any], root: dict[str, Any]) -> str:
     if "enum" in rule:
         return ", ".join(code(value) for value in rule["enum"])
     if "anyOf" in rule or "oneOf" in rule:
-        return " or ".join(
-            dict.fromkeys(takes(resolved(form, root), root) for form in rule.get("anyOf", rule.get("oneOf")))
-        )
+        forms = rule["anyOf"] if "anyOf" in rule else rule["oneOf"]
+        return " or ".join(dict.fromkeys(takes(resolved(form, root), root) for form in forms))
     names = {"object": "mapping", "array": "list", "string": "text", "null": "empty", "integer": "whole number"}
     given = rule.get("type", "object")
     text = " or ".join(names.get(name, name) for name in ([given] if isinstance(given, str) else given))

@@ -16,19 +16,19 @@ _SPECIAL = re.compile(r"([\\`*_|<>\[\]:])")
 
 
 def described(entry: Mapping[str, Any]) -> dict[str, str]:
-    """One figure: its name, its title, its caption."""
+    """One figure: its name, its title, its caption where the study gives one."""
     kind = figure(entry["kind"])
     return {
         "name": entry["name"],
         "title": entry.get("title", kind.TITLE),
-        "caption": entry.get("caption", f"{kind.TITLE}."),
+        "caption": entry.get("caption", ""),
     }
 
 
 def captions(title: str, question: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What a study's captions say, as reStructuredText: of its figures, by their names, and of its `report`."""
     told = [described(entry) for entry in entries]
-    of_figures = {one["name"]: plain(f"{one['title']}. {one['caption']}") for one in told}
+    of_figures = {one["name"]: plain(f"{one['title']}. {one['caption']}".strip()) for one in told}
     return {"report": plain(f"{title}. {question}".strip()), **of_figures}
 
 

@@ -61,24 +61,34 @@ def drawn(entry: Mapping[str, Any], files: Sequence[Path], address: Callable[[Pa
 def inlined(path: Path, name: str) -> str:
     """An .svg file as an element of a page, whose ids begin with this name, which no other figure there may have.
 
-    It is labelled by the page's element `<name>-title` and described by its `<name>-words`. CotejoError where the file
-    holds what no figure is made of.
+    It is labelled by the page's element `<name>-title`, and described by its `<name>-words` where it has some.
+    CotejoError where the file holds what no figure is made of.
     """
     root = ElementTree.parse(path).getroot()
+    words = root.findtext(DESCRIPTION)
+    _leave_out_paper(root)
     _strip(root, path)
     used = _references(root)
     for element in root.iter():
         _page_colours(element)
         _own_ids(element, name, used)
     sizes = {key: root.attrib.pop(key, "") for key in ("width", "height", "version")}
-    root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title", "aria-describedby": f"{name}-words"}
-    root.set("style", f"--width:{sizes['width']}")
+    root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title", "style": f"--width:{sizes['width']}"}
+    if words:
+        root.set("aria-describedby", f"{name}-words")
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def words_of(path: Path) -> str:
     """What an .svg file says for who can't see it; nothing where it says nothing."""
     return ElementTree.parse(path).getroot().findtext(DESCRIPTION, default="")
+
+
+def _leave_out_paper(root: Element) -> None:
+    """The page is what a figure is drawn on."""
+    for figure in root.findall(f"{SVG}g[@id='figure_1']"):
+        for patch in figure.findall(f"{SVG}g[@id='patch_1']"):
+            figure.remove(patch)
 
 
 def _strip(element: Element, path: Path) -> None:

@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke gpu-check benchmark method docs dag
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke test-browser gpu-check benchmark method docs dag
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,7 +33,7 @@ llama-server: setup ## build llama.cpp's server once, unless there is one; ARGS=
 retry: setup ## delete the records of failed attempts, so that the next run measures them again
 	$(VENV)/bin/python scripts/retry_failed.py --results results
 
-test: lint test-unit test-workflow test-integration test-smoke ## everything that continuous integration runs
+test: lint test-unit test-workflow test-browser test-integration test-smoke ## everything that continuous integration runs
 
 lint: setup ## style, types, and Snakemake's own advice
 	$(VENV)/bin/ruff check scripts tests
@@ -57,6 +57,11 @@ test-slurm: setup ## studies on a whole Slurm cluster of virtual machines here: 
 
 test-smoke: SLURM_TESTS := -m smoke
 test-smoke: test-slurm ## the shortest of them: one measurement through Slurm
+
+test-browser: setup ## the pages that people read, in a real Chromium; COTEJO_REPORTS=results looks at those that are there
+	@$(PYTHON) scripts/install_system_packages.py --packages tests/browser/apt.txt
+	$(VENV)/bin/pytest -q -n 2 tests/browser --ignore tests/browser/test_thousand_runs.py
+	$(VENV)/bin/pytest -q tests/browser/test_thousand_runs.py
 
 gpu-check: setup ## take every path on this machine's GPUs, small, and write gpu-check/report.md: which work, with versions
 	$(VENV)/bin/python scripts/check_gpu.py $(ARGS)

@@ -72,11 +72,14 @@ def main() -> None:
     priced = read_cost(arguments.cost) if arguments.cost else None
     found = content(arguments.study, summary, verdicts, records)
     answered = answers(arguments.study, runs, summary, compared, priced, environments_of(records.values()))
+    cautions = [each["text"] for each in answered if each["topic"] == "caution"]
+    told = [each for each in answered if each["topic"] != "caution"]
     text = page(
         {
             **found,
-            "head": head(found, answered),
-            "answers": answered,
+            "head": head(found, told),
+            "cautions": cautions,
+            "answers": told,
             "figures": [
                 drawn(entry, [path for path in arguments.figures if path.stem == entry["name"]], from_report)
                 for entry in found["figures"]

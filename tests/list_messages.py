@@ -13,6 +13,8 @@ COMMAND = "PYTHONPATH=.:scripts python tests/list_messages.py"
 # When a message comes, by the file that says it; the first pattern that fits counts.
 STAGES = {
     "In `make` and the commands of its targets": (
+        "scripts/require_python.py",
+        "scripts/draw_dag.py",
         "scripts/create_environment.py", "scripts/install_system_packages.py", "scripts/build_llama_server.py",
         "scripts/check_gpu.py", "scripts/document_config.py", "scripts/retry_failed.py", "scripts/cotejo/uv.py",
         "scripts/cotejo/torch_build.py", "scripts/cotejo/system_packages.py", "scripts/cotejo/llama_server.py",
@@ -25,13 +27,13 @@ STAGES = {
         "scripts/cotejo/systems.py", "scripts/cotejo/overlay.py", "scripts/cotejo/preflight.py",
         "scripts/cotejo/claimed.py", "scripts/cotejo/images.py", "scripts/cotejo/imports.py",
         "scripts/cotejo/load.py", "scripts/cotejo/run_id.py", "scripts/cotejo/command.py",
-        "scripts/cotejo/affinity.py", "scripts/cotejo/stacks.py", "scripts/cotejo/slurm.py",
+        "scripts/cotejo/affinity.py", "scripts/cotejo/stacks.py", "scripts/cotejo/places.py", "scripts/cotejo/slurm.py",
         "scripts/cotejo/output_cache.py", "scripts/cotejo/estimate*", "scripts/cotejo/sheet.py",
         "scripts/cotejo/published/rows.py", "scripts/cotejo/figures/entries.py", "scripts/cotejo/comparison/folders.py",
         "scripts/cotejo/code.py", "scripts/cotejo/files.py", "scripts/cotejo/models/__init__.py", "config/schemas/*",
     ),
     "While models, exports, data sets and servers are prepared": (
-        "scripts/fetch_model.py", "scripts/synthesize_model.py", "scripts/export_*.py", "scripts/check_export.py",
+        "scripts/fetch_model.py", "scripts/copy_model.py", "scripts/synthesize_model.py", "scripts/export_*.py", "scripts/check_export.py",
         "scripts/prepare_*.py", "scripts/pull_image.py", "scripts/cotejo/hub.py", "scripts/cotejo/pull.py",
         "scripts/cotejo/disk.py", "scripts/cotejo/cache.py", "scripts/cotejo/verified.py", "scripts/cotejo/parity.py",
         "scripts/cotejo/models/*", "scripts/cotejo/exports/*", "scripts/cotejo/datasets/*",

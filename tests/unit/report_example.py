@@ -104,6 +104,7 @@ def html(study: dict[str, Any] = STUDY, rows: Any = ROWS, records: Any = RECORDS
     ]  # fmt: skip
     given = {
         "head": head(found, answers),
+        "cautions": ["Nothing here is publishable."],
         "answers": answers,
         "figures": figures,
         "command": "snakemake",

@@ -19,7 +19,9 @@ def read(page: str) -> str:
 def commands(text: str) -> list[str]:
     """What is to be typed or written: indented blocks and fenced ones, without the comments."""
     fenced = re.findall(r"^```\w+\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    indented = re.findall(r"^ {4}(\S.*)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    indented = re.findall(
+        r"^ {4}(\S.*)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
     return [re.sub(r" +# .*", "", line) for line in [*fenced, *indented]]
 
 

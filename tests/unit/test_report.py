@@ -8,7 +8,7 @@ from record_example import failed as failed_record
 from report_example import OWN, ROWS, SIX, STUDY, html, render, verdicts
 from summary_example import failed, measured, not_measured, summary
 
-from cotejo.report.content import EXPLAINED, content, doubt, energy_boundary, period
+from cotejo.report.content import EXPLAINED, content, energy_boundary, period
 from cotejo.report.page import HERE, SECTIONS
 from cotejo.report.scripts import policy, scripts
 from cotejo.verdict import NOT_MEASURED, WORDS
@@ -31,7 +31,7 @@ def test_marks_are_on_top() -> None:
 
 
 def test_an_overlay_is_said() -> None:
-    assert "under an overlay: small models" in render({**STUDY, "overlay": "small models"}).text
+    assert "Under an overlay: small models." in render({**STUDY, "overlay": "small models"}).text
     assert "overlay" not in render().text
 
 
@@ -120,18 +120,16 @@ def test_the_answers_come_first() -> None:
     assert "nothing that was measured here has a value" in render(answers=[]).text
 
 
-@pytest.mark.parametrize(
-    ("counted", "said"),
-    [
-        ({"publishable": 2, "not measured": 1}, ""),
-        ({"publishable": 2, "noisy": 1}, "1 of 3 is not publishable"),
-        ({"publishable": 1, "noisy": 1, "smoke": 2}, "3 of 4 are not publishable"),
-        ({"smoke": 2}, "none of them is publishable"),
-        ({"not measured": 3}, ""),
-    ],
-)
-def test_what_is_not_publishable_is_said_on_top(counted: dict[str, int], said: str) -> None:
-    assert doubt(counted) == said
+def test_cautions_stand_on_top_with_the_marks_that_they_do_not_tell() -> None:
+    cautions = ["Nothing here is publishable. True of all: small scale.", "2 repeats are too few."]
+    text = render(cautions=cautions).text
+    assert text.index(cautions[0]) < text.index(cautions[1]) < text.index("In some of these results:")
+    assert text.index("In some of these results:") < text.index("synthetic weights") < text.index("The answer")
+    assert text.count("small scale.") == 1
+    assert (
+        "In some"
+        not in render(cautions=["synthetic weights (random, so it never counts as reproduced); small scale"]).text
+    )
 
 
 def test_what_the_study_was_made_of_can_be_read() -> None:

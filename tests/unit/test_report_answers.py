@@ -168,7 +168,9 @@ class TestBesideAndCost:
             "Text generation, tinyllama-1.1b-chat: by these rates Own server costs least per million tokens: "
             "5.96 USD (5.86 to 6.03)."
         )
-        assert texts[1].startswith("For text, owning Own server costs less than renting Cloud instance from ")
+        assert texts[1].startswith(
+            "For text (openvino, int8): owning Own server costs less than renting Cloud instance once "
+        )
 
     def test_costs_that_the_test_cannot_tell_apart(self) -> None:
         rows = measured(SIX, system="cloud"), measured(times(1.001, SIX[::-1]), system="cloud", run="b", cores="1")

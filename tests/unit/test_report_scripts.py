@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cotejo.report.scripts import HERE, VENDOR, policy, scripts
+from cotejo.report.scripts import VENDOR, policy, scripts
 
 CARRIED = json.loads((VENDOR / "vendor.json").read_text())
 

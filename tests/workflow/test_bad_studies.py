@@ -105,7 +105,7 @@ WRONG = {
         "imports[0].folder: config: holds no records. Name a results/<study> folder",
     ),
     "broken YAML": (study(more="x: [1"), "not valid YAML"),
-    "no text": (study(more="x: \0"), "not valid YAML: unacceptable character #x0000: special characters are not allowed"),
+    "no text": (study(more="x: \0"), "not valid YAML: unacceptable character #x0000: special characters are not"),
     "nothing in it": ("", "top level: is empty. Give it title, runs"),
     "key given twice": (study(more="title: Again"), "key 'title' is given twice"),
 }

@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 INDEX = "results/index.html"
 ONLY = {"index_reports": 1}
 
@@ -16,53 +14,41 @@ def put(project, path, title):
     os.utime(page, (1_700_090_000, 1_700_090_000))
 
 
-@pytest.fixture
-def indexed(project):
-    """A checkout with a finished study and another's report, and their index really made."""
+def test_it_follows_the_reports_that_are_there_whatever_is_selected(project):
     project.finish()
     put(project, "results/elsewhere/report.html", "Measured elsewhere")
     put(project, "results/demo/report.html", "A demonstration")
     (project.folder / INDEX).unlink()
     assert project.jobs() == ONLY
-    done = project.snakemake()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return project
-
-
-def test_it_has_every_report_and_is_made_once(indexed):
-    text = (indexed.folder / INDEX).read_text()
+    text = made(project)
     assert "A demonstration" in text and 'href="elsewhere/report.html"' in text
-    assert indexed.jobs() == {}
+    assert "published/index.html" not in text
+    assert project.jobs() == {}
+
+    # However old they are.
+    put(project, "results/further/report.html", "A further one")
+    put(project, "results/published/index.html", "What was published")
+    assert project.jobs() == ONLY
+    text = made(project)
+    assert "A further one" in text and 'href="published/index.html"' in text
+
+    (project.folder / "results/elsewhere/report.html").unlink()
+    assert project.jobs() == ONLY
+    assert "elsewhere" not in made(project)
 
 
-def test_a_further_report_joins_however_old_it_is(indexed):
-    put(indexed, "results/further/report.html", "A further one")
-    assert indexed.jobs() == ONLY
-    assert indexed.snakemake().returncode == 0
-    assert "A further one" in (indexed.folder / INDEX).read_text()
-    assert indexed.jobs() == {}
+def test_another_selection_keeps_the_studies_that_are_not_selected(project):
+    for study in ("demo", "serving"):
+        project.finish(study)
+        put(project, f"results/{study}/report.html", f"Study {study}")
+    (project.folder / INDEX).unlink()
+    text = made(project, "--config", "studies=[serving]")
+    assert "Study demo" in text and "Study serving" in text
+    assert project.jobs() == {}
 
 
-def test_a_report_that_is_gone_leaves_it(indexed):
-    (indexed.folder / "results/elsewhere/report.html").unlink()
-    assert indexed.jobs() == ONLY
-    assert indexed.snakemake().returncode == 0
-    assert "elsewhere" not in (indexed.folder / INDEX).read_text()
-
-
-def test_it_links_the_page_of_what_was_published_and_does_not_make_it(indexed):
-    assert "published/index.html" not in (indexed.folder / INDEX).read_text()
-    put(indexed, "results/published/index.html", "What was published")
-    assert indexed.jobs() == ONLY
-    assert indexed.snakemake().returncode == 0
-    assert 'href="published/index.html"' in (indexed.folder / INDEX).read_text()
-
-
-def test_another_selection_keeps_the_studies_that_are_not_selected(indexed):
-    indexed.finish("serving")
-    put(indexed, "results/serving/report.html", "Served")
-    asked = ("--config", "studies=[serving]")
-    assert indexed.snakemake(INDEX, "--forcerun", "index_reports", *asked).returncode == 0
-    text = (indexed.folder / INDEX).read_text()
-    assert all(title in text for title in ("A demonstration", "Measured elsewhere", "Served"))
-    assert indexed.jobs() == indexed.jobs(*asked) == {}
+def made(project, *arguments):
+    """The index, after Snakemake made what is to be made."""
+    done = project.snakemake(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (project.folder / INDEX).read_text()

@@ -21,7 +21,8 @@ SELECTED = ("--config", "studies=[mine]")
 def folder(project, tmp_path: Path) -> Path:
     folder = make_folder(tmp_path / "folder")
     add_entry(project.folder / "config", "mine", entry_of(folder))
-    os.utime(project.folder / "config" / "models.yaml", (1_600_000_000, 1_600_000_000))  # older than what `finish` makes
+    # Older than what `finish` makes.
+    os.utime(project.folder / "config" / "models.yaml", (1_600_000_000, 1_600_000_000))
     project.write_study("mine", STUDY)
     return folder
 

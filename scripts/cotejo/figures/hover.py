@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MOST_ALONG = 40  # places of one line that tell their values
 TOLD = "told:"
-HIT_PT = 4.5  # the radius around a small mark that counts as pointing at it
+# The radius around a small mark that counts as pointing at it: half of the way to its neighbour, between these.
+LEAST_HIT_PT, MOST_HIT_PT = 1.5, 4.5
 # What lies over a told mark lets the pointer through: whiskers, repeats' dots, lines and backgrounds, but no text.
 PASSED = ("line2d", "patch", "PathCollection", "LineCollection", "FillBetweenPolyCollection", "PolyCollection")
 
@@ -85,6 +86,7 @@ def with_titles(svg: str, figure: "Figure") -> str:
             element.extend(_circle(*place, text) for place, text in zip(places, said["each"], strict=True))
         if "along" in said:
             element.extend(_circles(lines[kept], said["along"], figure))  # type: ignore[arg-type]
+    _set_radii([circle for element in found for circle in element.iter(f"{{{_SVG}}}circle")])
     telling = set(found)
     for parent in dict.fromkeys(parents[element] for element in found):
         for element in parent:
@@ -122,11 +124,22 @@ def _hit_areas(element: Element) -> None:
 
 
 def _circle(x: float, y: float, text: str = "") -> Element:
-    place = {"cx": f"{x:.2f}", "cy": f"{y:.2f}", "r": f"{HIT_PT}"}
+    place = {"cx": f"{x:.2f}", "cy": f"{y:.2f}"}
     circle = Element(f"{{{_SVG}}}circle", {**place, "fill": "none", "pointer-events": "all"})
     if text:
         circle.append(_title(text))
     return circle
+
+
+def _set_radii(circles: Sequence[Element]) -> None:
+    """Give circles of all of a figure's marks the widths at which none covers another's middle."""
+    import numpy as np
+
+    centres = np.array([complex(float(one.attrib["cx"]), float(one.attrib["cy"])) for one in circles])
+    for place, circle in enumerate(circles):
+        away = np.delete(np.abs(centres - centres[place]), place)
+        radius = np.clip(away.min(initial=np.inf) / 2, LEAST_HIT_PT, MOST_HIT_PT)
+        circle.set("r", f"{radius:.2f}")
 
 
 def _circles(line: "Line2D", texts: Mapping[str, str], figure: "Figure") -> Iterator[Element]:

@@ -21,7 +21,7 @@ def of_mark(mark: Mark) -> str:
     """A published value, or what is printed instead of one."""
     level = level_label(f"concurrency-{mark.row['concurrency']}") if mark.row["concurrency"] else ""
     what = [*mark.label.split(" · "), value_label("accelerators", mark.row["accelerators"]), level]
-    text = f"published: {mark.machine}: {', '.join(filter(None, dict.fromkeys(what)))}: {_of_metric(mark.metric)}"
+    text = f"published: {mark.machine}: {_together(what)}: {_of_metric(mark.metric)}"
     if mark.gap:
         return f"{text}{mark.gap}"
     passes = (
@@ -35,7 +35,7 @@ def named(entry: Entry) -> str:
     wanted = asked(entry.row)
     where = [value_label(column, wanted[column]) for column in ("accelerators", "cores", "system")]
     level = "" if entry.row["level"] in ("single-stream", entry.row["load"]) else level_label(entry.row["level"])
-    return ", ".join(filter(None, dict.fromkeys([*entry.label.split(" · "), *where, level])))
+    return _together([*entry.label.split(" · "), *where, level])
 
 
 def value(entry: Entry) -> str:
@@ -64,3 +64,11 @@ def judged(rows: Sequence[Row]) -> list[str]:
 
 def _of_metric(metric: str) -> str:
     return f"{metric_label(metric)}: " if metric else ""
+
+
+def _together(parts: Sequence[str]) -> str:
+    """Parts of a name, each once: a run may be called as what it runs on."""
+    known: dict[str, str] = {}
+    for part in filter(None, parts):
+        known.setdefault(part.casefold(), part)
+    return ", ".join(known.values())

@@ -78,11 +78,15 @@ def costs(cost: pd.DataFrame, common: Common) -> Iterator[str]:
             row
         )
     measured = {key[1:3] for key in groups if key[0] == MEASURED}
-    for (basis, task, model, *_), members in groups.items():
-        if len(members) > 1 and (basis == MEASURED or (task, model) not in measured):
-            yield _cheapest(members, basis == MEASURED, common)
-    for pair in pairs(priced)[:1]:
-        yield _break_even(pair)
+    told = [
+        _cheapest(members, basis == MEASURED, common)
+        for (basis, task, model, *_), members in groups.items()
+        if len(members) > 1 and (basis == MEASURED or (task, model) not in measured)
+    ]
+    told += _break_even(pairs(priced))
+    if told:
+        told[-1] += " What costs are counted with stands under Costs."
+    yield from told
 
 
 def _cheapest(members: Sequence[Row], measured: bool, common: Common) -> str:
@@ -101,7 +105,7 @@ def _cheapest(members: Sequence[Row], measured: bool, common: Common) -> str:
         else f"{label} costs least per {best['per']}"
     )
     worth = common.worth([best]) if measured else ""
-    return f"{what} {claim}: {usd}{worth}{also}. What it is counted with stands under Costs."
+    return f"{what} {claim}: {usd}{worth}{also}."
 
 
 def _dearer(row: Row, best: Row) -> bool:
@@ -121,14 +125,21 @@ def _labels(members: Sequence[Row]) -> list[str]:
     return [label.replace(" · ", ", ") for label in told]
 
 
-def _break_even(pair: Pair) -> str:
+def _break_even(of_same_work: Sequence[Pair]) -> list[str]:
+    """From how busy on owning pays, by the first pair of the same work; empty where there is none."""
+    if not of_same_work:
+        return []
+    pair = of_same_work[0]
     owned, rented = pair.owned["machine"], pair.rented["machine"]
+    settings = ", ".join(filter(None, (pair.owned[column] for column in ("backend", "precision"))))
+    what = f"{pair.owned['name']}{f' ({settings})' if settings else ''}"
+    if len(of_same_work) > 1:
+        what += f", the first of {len(of_same_work)} pairs of the same work"
     point = pair.break_even()
     if point > 1:
-        return f"For {pair.owned['name']}, owning {owned} never costs less than renting {rented}."
+        return [f"For {what}: owning {owned} never costs less than renting {rented}."]
     between = shares(*pair.interval)
     told = f" ({between} by the intervals of both rates)" if between else ""
-    return (
-        f"For {pair.owned['name']}, owning {owned} costs less than renting {rented} from {share(point)} of the time at "
-        f"work on{told}."
-    )
+    return [
+        f"For {what}: owning {owned} costs less than renting {rented} once it works {share(point)} of the time{told}."
+    ]

@@ -72,12 +72,14 @@ def sentence(found: Best, worth: str) -> str:
     row, members = found.best.row, [found.best, *found.others]
     labels = dict(zip(map(id, members), _labels(members), strict=True))
     label = labels[id(found.best)]
+    named = "" if label == row["model"] else label
     load = load_label(row["load"]) if row["load"] == "closed" else ""
     what = ", ".join(filter(None, [task_label(row["task"]), row["model"], load]))
     value = amount(row) if row["better"] == "higher" else f"{quantity(row['metric'])} {amount(row)}"
     value += "".join(f", {quantity(one['metric'])} {amount(one)}" for one in found.beside) + worth
     if not found.others:
-        return f"{what}: {label} reached {value}." if row["better"] == "higher" else f"{what}: {label}: {value}."
+        reached = f"{label} reached {value}" if row["better"] == "higher" else ": ".join(filter(None, [named, value]))
+        return f"{what}: {reached}."
     if not found.open:
         return f"{what}: {label} was the fastest of {counted(len(members), 'result')}: {value}."
     tested = [one for one in found.open if _test(found.best.row, one.row) is not None]

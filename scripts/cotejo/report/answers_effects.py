@@ -26,7 +26,7 @@ _KINDS = (
     f"with fewer than {LEAST_REPEATS} repeats on a side",
 )
 _PLURALS = ("cores", "GPUs", "processes", "nodes")
-_LEAST_TELLING = "model"  # that a larger model takes longer is no news
+_LEAST_TELLING = (answers_pairs.LEVEL, "model")  # that more at once, or a larger model, takes longer is no news
 
 
 def held(pairs: Sequence[Pair]) -> list[Pair]:
@@ -45,13 +45,13 @@ def held(pairs: Sequence[Pair]) -> list[Pair]:
 def chosen(pairs: Sequence[Pair], most: int) -> list[Pair]:
     """The pairs that matter most: of each task and axis the largest effect that holds, or else the first not settled.
 
-    Those that hold come first, the larger first; those that differ in the model last.
+    Those that hold come first, the larger first; those that differ in the load or the model last.
     """
     holding = {id(pair) for pair in held(pairs)}
 
     def rank(pair: Pair) -> tuple[bool, bool, float]:
         holds = id(pair) in holding
-        return (not holds, pair.axis == _LEAST_TELLING, -pair.effects[0].size if holds else 0.0)
+        return (not holds, pair.axis in _LEAST_TELLING, -pair.effects[0].size if holds else 0.0)
 
     buckets: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
@@ -131,15 +131,14 @@ def _also(pair: Pair) -> str:
 def context(pair: Pair, runs: Iterable[Run]) -> str:
     """What the two have alike, as far as runs of their task differ in it: "Text generation, int8, 4 at once"."""
     one, other = pair.reference, pair.candidate
-    of_task = [run for run in runs if run.row["task"] == one.row["task"]]
+    alike = [run for run in runs if run.row["task"] == one.row["task"]]
     shown = []
-    for column in _CONTEXT:
-        text = part(column, one.settings)
-        alike = one.settings.get(column, "") == other.settings.get(column, "")
-        if alike and len({run.settings.get(column, "") for run in of_task}) > 1:
-            shown.append(text)
-    if pair.axis == answers_pairs.LEVEL and len({run.row["name"] for run in of_task}) > 1:
-        shown.insert(0, one.row["name"])
+    # A block's load levels are told by its name alone; else each setting is told that those before leave open.
+    for column in ("model", "name") if pair.axis == answers_pairs.LEVEL else _CONTEXT:
+        mine, theirs = (str(run.settings.get(column) or run.row.get(column, "")) for run in (one, other))
+        if mine == theirs and len({run.row[column] for run in alike}) > 1:
+            shown.append(mine if column == "name" else part(column, one.settings))
+            alike = [run for run in alike if run.row[column] == one.row[column]]
     if pair.axis != answers_pairs.LEVEL and one.row["load"] in ("closed", "open"):
         shown += [load_label(one.row["load"]), level_label(pair.level)]
     elif pair.axis == answers_pairs.LEVEL:

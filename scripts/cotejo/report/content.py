@@ -11,7 +11,6 @@ from cotejo.report.allocation import further_nodes, of_slurm, of_staging
 from cotejo.report.captions import described
 from cotejo.report.results import tables, unique, worth
 from cotejo.report.serving import servers
-from cotejo.verdict import NOT_MEASURED
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -43,7 +42,6 @@ def content(
         "overlay": study["overlay"],
         "marks": [mark_label(mark) for mark in unique(mark for record in found for mark in record["marks"])],
         "period": period(found),
-        "doubt": doubt(counted),
         "verdicts": [
             {"word": word, "count": counted[word], "text": EXPLAINED[word]} for word in EXPLAINED if counted[word]
         ],
@@ -60,17 +58,6 @@ def content(
         "code": unique(record["git_revision"] or "not under git" for record in found),
         "runs": links(records),
     }
-
-
-def doubt(counted: Mapping[str, int]) -> str:
-    """How many of the results that were measured are not to be published; empty where all are."""
-    measured = sum(count for word, count in counted.items() if word != NOT_MEASURED)
-    lacking = measured - counted.get("publishable", 0)
-    if not lacking:
-        return ""
-    if lacking == measured:
-        return "none of them is publishable"
-    return f"{lacking} of {measured} {'is' if lacking == 1 else 'are'} not publishable"
 
 
 def place(record: Record) -> str:

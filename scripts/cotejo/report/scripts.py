@@ -11,7 +11,7 @@ VENDOR = HERE / "vendor"
 
 
 def scripts() -> list[str]:
-    """One for the head; then what others wrote, each below its licence as that asks for; then our own, which uses it."""
+    """One for the head; then what others wrote, each below its licence, as that asks for; then ours, which uses it."""
     carried = json.loads((VENDOR / "vendor.json").read_text(encoding="utf-8"))
     first, last = ((HERE / name).read_text(encoding="utf-8") for name in ("settle.js", "report.js"))
     return [first, *(_licensed(each) for each in carried), last]

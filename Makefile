@@ -25,7 +25,6 @@ env-%: setup ## what a server or a client needs beside it, such as env-vllm: the
 
 demo: setup ## measure a small study of everything on this machine, in about six minutes, and say where its report is
 	$(VENV)/bin/snakemake --cores all --config studies=[demo]
-	@echo; echo "The report: $(CURDIR)/results/demo/report.html"
 
 llama-server: setup ## build llama.cpp's server once, unless there is one; ARGS=--cuda for GPUs, ARGS=--portable for any CPU
 	$(VENV)/bin/python scripts/build_llama_server.py $(ARGS)

@@ -77,7 +77,7 @@ def main() -> None:
     text = page(
         {
             **found,
-            "head": head(found, told),
+            "head": head(found, told or answered),
             "cautions": cautions,
             "answers": told,
             "figures": [

@@ -13,8 +13,7 @@ COMMAND = "PYTHONPATH=.:scripts python tests/list_messages.py"
 # When a message comes, by the file that says it; the first pattern that fits counts.
 STAGES = {
     "In `make` and the commands of its targets": (
-        "scripts/require_python.py",
-        "scripts/draw_dag.py",
+        "scripts/require_python.py", "scripts/draw_dag.py",
         "scripts/create_environment.py", "scripts/install_system_packages.py", "scripts/build_llama_server.py",
         "scripts/check_gpu.py", "scripts/document_config.py", "scripts/retry_failed.py", "scripts/cotejo/uv.py",
         "scripts/cotejo/torch_build.py", "scripts/cotejo/system_packages.py", "scripts/cotejo/llama_server.py",
@@ -33,8 +32,9 @@ STAGES = {
         "scripts/cotejo/code.py", "scripts/cotejo/files.py", "scripts/cotejo/models/__init__.py", "config/schemas/*",
     ),
     "While models, exports, data sets and servers are prepared": (
-        "scripts/fetch_model.py", "scripts/copy_model.py", "scripts/synthesize_model.py", "scripts/export_*.py", "scripts/check_export.py",
-        "scripts/prepare_*.py", "scripts/pull_image.py", "scripts/cotejo/hub.py", "scripts/cotejo/pull.py",
+        "scripts/fetch_model.py", "scripts/copy_model.py", "scripts/synthesize_model.py",
+        "scripts/export_*.py", "scripts/check_export.py", "scripts/prepare_*.py",
+        "scripts/pull_image.py", "scripts/cotejo/hub.py", "scripts/cotejo/pull.py",
         "scripts/cotejo/disk.py", "scripts/cotejo/cache.py", "scripts/cotejo/verified.py", "scripts/cotejo/parity.py",
         "scripts/cotejo/models/*", "scripts/cotejo/exports/*", "scripts/cotejo/datasets/*",
         "scripts/cotejo/isolated.py", "scripts/cotejo/artefact.py", "scripts/cotejo/servers/triton_*",

@@ -65,10 +65,15 @@ class Earlier:
         return found
 
     @cached_property
-    def _all(self) -> list[Past]:
+    def _by_likeness(self) -> list[dict[tuple[str, ...], list[Past]]]:
         # The newest of each run tell enough: thousands of records need not be read for this.
         newest = (sorted(paths, key=lambda path: path.stat().st_mtime)[-3:] for paths in self._paths.values())
-        return [past for paths in newest for past in _read(paths) if past.ok]
+        measured = [past for paths in newest for past in _read(paths) if past.ok]
+        found: list[dict[tuple[str, ...], list[Past]]] = [{} for _ in _LIKENESS]
+        for past in measured:
+            for keys, groups in zip(_LIKENESS, found, strict=True):
+                groups.setdefault(_values(past.run, keys), []).append(past)
+        return found
 
     def same(self, run: Run) -> list[Past]:
         """Repeats of the same run, which may have failed."""
@@ -76,11 +81,8 @@ class Earlier:
 
     def alike(self, run: Run) -> list[Past]:
         """Repeats of the runs that are most like it."""
-        for keys in _LIKENESS:
-            found = [past for past in self._all if all(_text(past.run, key) == _text(run, key) for key in keys)]
-            if found:
-                return found
-        return []
+        alike = (groups.get(_values(run, keys)) for keys, groups in zip(_LIKENESS, self._by_likeness, strict=True))
+        return next(filter(None, alike), [])
 
 
 def estimate(run: Run, earlier: Earlier) -> Estimate:
@@ -166,6 +168,10 @@ def _read(paths: Sequence[Path]) -> Iterator[Past]:
             yield Past(record["run"], record["status"] == "ok", took_s, max(0.0, took_s - spent_s))
         except (ValueError, KeyError, TypeError, OSError):
             continue  # a record that can't be read is told of where it is used, not where it might help
+
+
+def _values(run: Run, keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_text(run, key) for key in keys)
 
 
 def _text(run: Run, key: str) -> str:

@@ -88,18 +88,16 @@ def make_up(project: Project) -> None:
     put_study(project.folder / "config")
     hostile = load_study(HOSTILE, config=project.folder / "config")
     put_records(project.folder / "results" / HOSTILE, hostile.runs, **CHANGES)
-    commands = ""
+    # One after the other: the index over all studies is of the reports that are there.
     for overlay in ("smoke", ""):
         studies = [study for study, laid_over in STUDIES.values() if laid_over == overlay]
         studies += [] if overlay else [HOSTILE]
         laid = [f"overlay={overlay}"] if overlay else []
-        asked = ["published", "all", "-n", "-p", "--config", f"studies=[{','.join(studies)}]", *laid]
-        done = project.snakemake(*asked)
+        done = project.snakemake("published", "all", "-n", "-p", "--config", f"studies=[{','.join(studies)}]", *laid)
         assert done.returncode == 0, done.stdout + done.stderr
-        commands += done.stdout
-    draw = [sys.executable, str(Path(__file__).with_name("draw.py")), str(len(os.sched_getaffinity(0)))]
-    drawn = subprocess.run(draw, cwd=project.folder, input=commands, text=True, capture_output=True)
-    assert drawn.returncode == 0, drawn.stderr
+        draw = [sys.executable, str(Path(__file__).with_name("draw.py")), str(len(os.sched_getaffinity(0)))]
+        drawn = subprocess.run(draw, cwd=project.folder, input=done.stdout, text=True, capture_output=True)
+        assert drawn.returncode == 0, drawn.stderr
 
 
 @pytest.fixture

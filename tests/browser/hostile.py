@@ -15,7 +15,7 @@ RUN = "text-generation,tinyllama-1.1b-chat,openvino,int8,0,,in-process,,generati
 CHANGES: dict[str, Any] = {
     "message": TEXT, "versions": {TEXT: TEXT}, "command": [TEXT], "model__licence": TEXT,
     "model__source": {TEXT: TEXT}, "environment__machine__hostname": TEXT, "environment__machine__cpu": TEXT,
-    "environment__machine__os": TEXT, "environment__software__python": TEXT, "marks": [TEXT],
+    "environment__machine__os": TEXT, "environment__software__python": TEXT,
 }  # fmt: skip
 
 

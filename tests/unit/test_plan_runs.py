@@ -5,6 +5,8 @@ import pytest
 
 from cotejo.arguments import parsed_run
 from cotejo.errors import CotejoError
+from cotejo.record import folder_name
+from cotejo.sheet import sheet_text
 from cotejo.study import load_study
 
 STUDY = load_study("ccad-llava-a30", "synthetic")
@@ -24,3 +26,21 @@ def test_a_name_of_no_run_or_of_several_is_refused():
     name = next(run["name"] for run in several.runs if [one["name"] for one in several.runs].count(run["name"]) > 1)
     with pytest.raises(CotejoError, match=f"--run: {name}: has several runs"):
         plan_runs.settings(several, name)
+
+
+def test_a_sheet_is_shown_with_the_time_and_the_disk_that_it_will_take(tmp_path, capsys):
+    study = load_study("demo")
+    sheet = tmp_path / "demo" / "runs.csv"
+    sheet.parent.mkdir()
+    sheet.write_text(sheet_text(study))
+    plan_runs.show_sheet(sheet)
+    told = capsys.readouterr().out
+    assert "36 repeats to come: at least 3 min of measuring (from warm-up and duration alone)" in told
+    assert "  disk: " in told and "GB free" in told
+    for run in study.runs:
+        folder = tmp_path / "demo/records/local" / folder_name(run)
+        folder.mkdir(parents=True)
+        for number in range(1, 7):
+            (folder / f"r{number}.json").write_text("{}")
+    plan_runs.show_sheet(sheet)
+    assert "  all of it is measured\n" in capsys.readouterr().out

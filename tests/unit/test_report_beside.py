@@ -9,7 +9,7 @@ from summary_example import failed, not_measured, served, summary
 
 from cotejo.labels import metric_label
 from cotejo.published.rows import COLUMNS, read_published
-from cotejo.report.beside import beside, metric_text, setting, shared
+from cotejo.report.beside import beside, metric_text, published_label, published_text, setting, shared
 from cotejo.standing import compare_published, read_standings
 
 LIKE = {"verdict": "publishable", "reasons": "", "marks": "", "system": "p100"}
@@ -149,6 +149,12 @@ def test_words() -> None:
     assert setting("concurrency", "4") == "4\u00a0at\u00a0once"
     row = {"metric": "pass_s", "published_metric": "wall_time", "statistic": "iteration2"}
     assert metric_text(row) == f"{metric_label('pass_s')} (iteration2)"
-    assert metric_text({"metric": "", "published_metric": "gpu_power", "statistic": "mean"}) == "Gpu power"
+    assert metric_text({"metric": "", "published_metric": "gpu_power", "statistic": "mean"}) == "GPU power"
+    assert [published_label(name) for name in ("vcpus", "gpus", "cores_per_socket")] == [
+        "vCPUs", "GPUs", "Cores per socket",
+    ]  # fmt: skip
+    assert [published_text(*cell) for cell in (("1", "sockets"), ("2", "sockets"), ("1", "ms"), ("1", "s"), ("-", "s"))] == [
+        "1 socket", "2 sockets", "1 ms", "1 s", "-",
+    ]  # fmt: skip
     assert shared([]) == []
     assert shared([["a", "b"], ["b", "c"]]) == ["b"]

@@ -38,7 +38,7 @@ def test_the_bottom_says_what_is_measured_now_how_far_all_is_and_how_long_it_wil
 def test_a_measured_repeat_is_a_line_with_what_it_counted(here):
     view = view_of(Clock(), steps=10, repeats=6)
     view.job_began(began(4, "measure_process", write_record(here, 3)))
-    told = "[1/10] text, openvino int8, 2 cores, repeat 3 of 6: 23 requests in 2.0 s"
+    told = "[1/10] text, openvino int8, 2 cores (3 of 6): 23 requests in 2.0 s"
     assert view.job_finished(4) == [("", told)]
     assert view.bottom(79) == []
 
@@ -48,7 +48,7 @@ def test_a_failure_that_was_measured_is_a_result_with_its_reason(here):
     view.job_began(
         began(4, "measure_process", write_record(here, 1, status="failed", reason="parity", message="0.2 > 0.1"))
     )
-    told = "[1/10] text, openvino int8, 2 cores, repeat 1 of 6: failed (parity): 0.2 > 0.1"
+    told = "[1/10] text, openvino int8, 2 cores (1 of 6): failed (parity): 0.2 > 0.1"
     assert view.job_finished(4) == [("warning", told)]
     assert not view.failures
 

@@ -136,7 +136,7 @@ def test_a_terminal_shows_what_is_measured_and_in_the_end_what_failed(seen):
         "    error: resources/models/tinyllama-1.1b-chat: is not what it was. Delete i...",
         f"    log: {LOG}",
     ], told
-    assert "[4/12] text, pytorch fp32, all cores, repeat 1 of 1: 23 requests in 2.0 s" in finally_
+    assert "[4/12] text, pytorch fp32, all cores (1 of 1): 23 requests in 2.0 s" in finally_
     assert status == 1
 
 
@@ -147,7 +147,7 @@ def test_a_file_gets_plain_lines_and_snakemake_its_own_log(seen):
     assert "\x1b" not in done.stderr and "\r" not in done.stderr
     lines = done.stderr.splitlines()
     assert " ".join(line.strip() for line in TOLD) in lines
-    assert "text, pytorch fp32, all cores, repeat 1 of 1: 23 requests in 2.0 s" in done.stderr
+    assert "text, pytorch fp32, all cores (1 of 1): 23 requests in 2.0 s" in done.stderr
     assert "of measuring left" not in done.stderr
     [log] = (seen.folder / ".snakemake/log").glob("*.log")
     assert f"  Snakemake's own log: .snakemake/log/{log.name}" in lines

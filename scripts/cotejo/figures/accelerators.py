@@ -65,9 +65,7 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
     looks = looks_of(items)
     wide = style.width_in > NARROW_IN
     columns = min(2, len(shown)) if wide else 1
-    gaps = {
-        metric: gaps_by_line([item for item in items if metric_of(item) in ("", metric)], place_of) for metric in shown
-    }
+    gaps = {metric: gaps_by_line(_of(items, metric), place_of) for metric in shown}
     deepest = max(map(len, gaps.values()))
     rows = math.ceil(len(shown) / columns)
     plot_in = style.width_in * (0.3 if wide else 0.5)
@@ -79,14 +77,15 @@ def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, p
         note(found, options, "Mark", WITHOUT),
         *published_note(marks, found),
     ]
-    handles = handles_of(found, marks, looks, "in proportion to GPUs, from the line's first")
+    several = any(len(_valued(line)) > 1 for metric in shown for line in lines_of(_of(items, metric), place_of))
+    handles = handles_of(found, marks, looks, "in proportion to GPUs, from the line's first" if several else "")
     if deepest:
         handles.append(cross())
     figure, grid = panels_below_legend(style, title, "\n".join(lines), handles, [height_in] * rows, columns)
     for axes in grid.ravel()[len(shown) :]:
         axes.remove()
     for axes, metric in zip(grid.ravel(), shown, strict=False):
-        members = [item for item in items if metric_of(item) in ("", metric)]
+        members = _of(items, metric)
         _panel(axes, members, looks, shapes(marks), metric)
         name_values(axes, *value_label_of(members, metric), style, plot_in)
         gap_rows(axes, gaps[metric], looks, style.line_in / height_in)
@@ -157,6 +156,15 @@ def _key_of(entry: Entry) -> tuple[str, str]:
     return entry.label, f"{place_of(entry):g}\u00a0GPU{'s' if place_of(entry) != 1 else ''}"
 
 
+def _of(items: Sequence[Item], metric: str) -> list[Item]:
+    """What belongs to a metric's panel: its values, and what has no value of any."""
+    return [item for item in items if metric_of(item) in ("", metric)]
+
+
+def _valued(line: Line) -> list[tuple[float, float]]:
+    return [(place, value_of(item)) for place, item in line.points if not math.isnan(value_of(item))]
+
+
 def _panel(axes: "Axes", members: Sequence[Item], looks: Looks, shape: Mapping[str, str], metric: str) -> None:
     """One metric: every line, and dotted its ideal."""
     lines = lines_of(members, place_of)
@@ -178,7 +186,7 @@ def _panel(axes: "Axes", members: Sequence[Item], looks: Looks, shape: Mapping[s
 
 def _ideal(line: Line, places: Sequence[float], rises: bool) -> tuple[list[float], list[float]]:
     """What a line's first value would become in proportion to the GPUs; nothing for a line of one place."""
-    valued = [(place, value_of(item)) for place, item in line.points if not math.isnan(value_of(item))]
+    valued = _valued(line)
     if len(valued) < 2:
         return [], []
     (first, value), last = valued[0], places[-1]

@@ -172,5 +172,5 @@ def _load_axis(axes: "Axes", places: Sequence[float], load: str) -> None:
 
 def name_load(axes: "Axes", load: str, style: Style, columns: int) -> None:
     """Name the axis of a load, in lines that are no longer than one of so many panels beside each other is wide."""
-    width_in = (style.width_in - 0.2) / columns - 4 * style.line_in
+    width_in = style.width_in / columns - 6.5 * style.line_in  # beside the values and their name
     axes.set_xlabel("\n".join(wrapped(f"{PLACES[load][1]} ({load_label(load)})", width_in, style.text_pt)))

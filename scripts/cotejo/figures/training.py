@@ -47,6 +47,7 @@ MOST_NAMES = 9  # that find room beside their marks
 WIDE = 20  # beyond this ratio of the longest time to the shortest, the axis is logarithmic
 OOM = "OOM"
 STRIP = 0.16  # of the axes: where what has no time, or no memory, stands
+ASIDE = (0.5, 0.2, 0.8)  # of that strip: where, one after another, marks stand
 
 
 def draw(summary: "pd.DataFrame", options: Mapping[str, Any], style: Style, *, published: "pd.DataFrame") -> "Figure":
@@ -215,14 +216,14 @@ def _scale(points: Sequence[Point]) -> Scale:
 
 
 def _places(points: Sequence[Point], scale: Scale) -> list[tuple[float, float]]:
-    """Where the runs' marks lie: in the middle of a strip where one has no value, beside each other where both lack."""
+    """Where the runs' marks lie: in a strip where one has no value, there a little aside from each other."""
     below = math.sqrt(scale.bottom * scale.base) if scale.log else scale.bottom / 2
-    nowhere = [point for point in points if point.minutes is None and point.gib is None]
+    beside = sorted((point for point in points if point.gib is None), key=lambda point: point.minutes or 0)
     places = []
     for point in points:
         x, y = point.gib, point.minutes
         if x is None:
-            share = (nowhere.index(point) + 1) / (len(nowhere) + 1) if y is None else 0.5
+            share = ASIDE[beside.index(point) % len(ASIDE)] if len(beside) > 1 else 0.5
             x = scale.most + share * (scale.right - scale.most)
         places.append((x, below if y is None else y))
     return places

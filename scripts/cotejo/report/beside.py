@@ -1,6 +1,7 @@
 """What the report says of a study's results beside what was published: plain data, a line for each published value."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ EXPLAINED = {
 }
 SETTINGS = ("model", "backend", "precision", "accelerators", "split", "client", "concurrency")
 MACHINE = ("origin", "system")
+COUNTED = ("sockets", "cores", "vCPUs", "GPUs")
 
 
 def beside(comparison: pd.DataFrame, tolerance_percent: float) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def line(row: Row, common: Sequence[str], apart: bool) -> dict[str, Any]:
         "settings": settings_text(row),
         "system": row["published_system"],
         "metric": metric_text(row),
-        "published": f"{row['value']} {row['published_unit']}" if row["value"][:1].isdigit() else row["value"],
+        "published": published_text(row["value"], row["published_unit"]),
         "published_exact": exact(row["published"]),
         "converted": f"{number(row['published'])} {row['unit']}" if converted else "",
         "ours": f"{number(row['median'])} {row['unit']}" if measured else instead_of_value(row),
@@ -90,9 +92,24 @@ def instead_of_value(row: Row) -> str:
 
 def metric_text(row: Row) -> str:
     """What was published, in our words where we have some; its statistic where those don't tell it."""
-    label = metric_label(row["metric"]) if row["metric"] else row["published_metric"].replace("_", " ").capitalize()
+    label = metric_label(row["metric"]) if row["metric"] else published_label(row["published_metric"])
     told = row["statistic"] == "mean" or row["statistic"].lstrip("p").isdigit()
     return label if told else f"{label} ({row['statistic'].replace('_', ' ')})"
+
+
+def published_label(name: str) -> str:
+    """A metric that only documents have, in words: `vcpus` is "vCPUs", `gpu_power` "GPU power"."""
+    words = re.sub(
+        r"\b(v?)(cpu|gpu)(s?)\b", lambda found: f"{found[1]}{found[2].upper()}{found[3]}", name.replace("_", " ")
+    )
+    return words if words.startswith("vCPU") else f"{words[:1].upper()}{words[1:]}"
+
+
+def published_text(value: str, unit: str) -> str:
+    """A value as printed with its unit, in the singular of one thing; what is no number has no unit."""
+    if not value[:1].isdigit():
+        return value
+    return f"{value} {unit.removesuffix('s') if value == '1' and unit in COUNTED else unit}"
 
 
 def environments(members: Sequence[Row]) -> bool:

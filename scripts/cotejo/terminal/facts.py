@@ -27,6 +27,10 @@ class Repeat:
         """ "text-genai, openvino-genai int8, 1 core, repeat 3 of 6"."""
         return f"{self.words}, repeat {self.number} of {self.of}"
 
+    def brief(self) -> str:
+        """The same for a line that has to hold a result too: "text-genai, openvino-genai int8, 1 core (3 of 6)"."""
+        return f"{self.words} ({self.number} of {self.of})"
+
 
 @dataclass(frozen=True)
 class Facts:

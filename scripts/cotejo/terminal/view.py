@@ -104,7 +104,7 @@ class View:
         if step.rule in MEASURING:
             self.progress.end_repeat(step.record, self.now_s(), measured=True)
             result, failed = repeat_result_of(Path(step.record))
-            return [("warning" if failed else "", f"{count} {self._named(step)}: {result}")]
+            return [("warning" if failed else "", f"{count} {self._named(step, brief=True)}: {result}")]
         if step.rule in PREPARING:
             return [("dim", f"{count} {step.words}: {lasted(self.now_s() - step.began_s)}")]
         return []
@@ -179,11 +179,12 @@ class View:
             return []
         return [("", ""), *self._failed(), *self._done()]
 
-    def _named(self, step: Step) -> str:
+    def _named(self, step: Step, brief: bool = False) -> str:
         """A step in words, with its study where there are several."""
-        return (
-            f"{step.repeat.study}: {step.words}" if step.repeat and len(self.progress.facts.studies) > 1 else step.words
-        )
+        if step.repeat is None:
+            return step.words
+        study = f"{step.repeat.study}: " if len(self.progress.facts.studies) > 1 else ""
+        return study + (step.repeat.brief() if brief else step.repeat.told())
 
     def _done(self) -> list[Line]:
         progress, took = self.progress, lasted(self.now_s() - (self.began_s or 0.0))

@@ -105,8 +105,8 @@ def wanted(files: list[RemoteFile], patterns: list[str] | None) -> list[RemoteFi
 
 
 def wanted_names(names: Sequence[str], patterns: Sequence[str] | None) -> list[str]:
-    """Of a repository's files those of the patterns, or else safetensors (pickled weights only where there are none) and
-    what stands beside them at the top of the repository."""
+    """Of a repository's files those of the patterns, or else safetensors (pickled weights only where there are none)
+    and what stands beside them at the top of the repository."""
     if patterns is not None:
         return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
     weights = SAFETENSORS if any(SAFETENSORS.fullmatch(name) for name in names) else PICKLED

@@ -45,7 +45,7 @@ _WORDS = {
 # What a record may be marked with, by config/schemas/record.schema.json, as figures say it.
 MARKS = {
     "synthetic": "synthetic weights (random, so it never counts as reproduced)",
-    "own": "own weights (from a folder, so that they never count as the published ones)",
+    "own-weights": "own weights (from a folder, so that they never count as the published ones)",
     "small": "small scale",
     "taskset": "pinned by taskset, which leaves memory where it falls",
     "stand-in": "a stand-in that imitates the server, not the server itself",

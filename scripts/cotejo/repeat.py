@@ -236,7 +236,7 @@ def build(
     mechanism, stack = outcome.command[0] if outcome.command else None, stack_of(run)
     marks = {
         "synthetic": run["weights"] == "synthetic",
-        "own": run["weights"] == "own",
+        "own-weights": run["weights"] == "own",
         "small": run["scale"] == "small",
         "taskset": mechanism == "taskset",
         "stand-in": bool(outcome.server and outcome.server["stand_in"]),

@@ -116,7 +116,7 @@ def test_the_tutorial_holds_what_it_promises(reader: Reader) -> None:
     for path in first:
         measured = read_json(path)
         assert (measured["status"], measured["run"]["weights"]) == ("ok", "own")
-        assert "own" in measured["marks"] and measured["model"]["source"].keys() == {"sha256"}
+        assert "own-weights" in measured["marks"] and measured["model"]["source"].keys() == {"sha256"}
     page = (results / "mine" / "report.html").read_text(encoding="utf-8")
     assert "Does ONNX Runtime caption my photographs faster" in page and "own weights" in page
     assert not re.search(r'(src|href)="https?://[^"]+\.(js|css)', page)

@@ -437,6 +437,18 @@ class TestScaling:
 
     def test_one_number_of_cores_claims_no_ideal(self) -> None:
         assert not any("in proportion" in text for text in texts(draw("scaling", summary(measured(SIX)), TOKENS)))
+        lacking = summary(measured(SIX, cores="2"), failed(cores="1", cpus=1.0))
+        assert not any("in proportion" in text for text in texts(draw("scaling", lacking, TOKENS)))
+
+    def test_more_lines_than_colours_are_told_apart(self) -> None:
+        rows = [measured(SIX, backend=f"b{n}", cores=cores) for n in range(36) for cores in ("1", "2")]
+        drawn = draw("scaling", summary(*rows), TOKENS)
+        marks = [marks for marks in drawn.axes[0].collections if list(getattr(marks, "get_sizes", list)()) == [30]]
+        looks = {
+            (matplotlib.colors.to_hex(mark.get_edgecolor()[0]), str(mark.get_paths()[0].vertices.tolist()))
+            for mark in marks
+        }  # type: ignore[index]
+        assert len(looks) == 36
 
 
 class TestStages:
@@ -485,6 +497,8 @@ class TestLevels:
         loads = [{load for load in ("closed", "open") if f"{load} loop" in label.replace("\u00a0", " ")}
                  for label in (axes.get_xlabel() + axes.get_ylabel() for axes in panels)]  # fmt: skip
         assert all(len(found) == 1 for found in loads) and set.union(*loads) == {"closed", "open"}
+        box = draw(kind, rows, NAMED, width).get_tightbbox()
+        assert box.x0 >= 0 and box.x1 <= {"column": 3.5, "full": 7}[width]
 
     def test_in_process_runs_are_not_among_servers(self) -> None:
         said = texts(draw("throughput_latency", summary(*level_rows(1), measured(SIX, metric="requests_per_s")), NAMED))

@@ -22,7 +22,17 @@ from test_plot_comparison import drawn as drawn_comparison
 from test_plot_comparison import full as full_comparison
 
 from cotejo.figures import FIGURES, figure
-from cotejo.figures.hover import MOST_ALONG, TOLD, one_line, some_of, tell, tell_along, tell_each
+from cotejo.figures.hover import (
+    LEAST_HIT_PT,
+    MOST_ALONG,
+    MOST_HIT_PT,
+    TOLD,
+    one_line,
+    some_of,
+    tell,
+    tell_along,
+    tell_each,
+)
 from cotejo.figures.select import MOST_LABELS, entries, first_of, listed, note, sentence
 from cotejo.figures.style import STYLES, applied, save
 from cotejo.figures.traces import peaks_of
@@ -47,7 +57,7 @@ OWN = {
     ],
     "break_even": [
         "break-even: 46 % of the time at work", "USD per million tokens, smoke", "Cloud instance, rented: 50.0 USD",
-        "Purchase price 30 % lower: break-even at ",
+        "purchase price 30 % lower: break-even at ",
     ],
 }  # fmt: skip
 OF_RUN = ("task", "model", "name", "run", "accelerators", "split", "device")
@@ -234,6 +244,14 @@ class TestMechanism:
             monkeypatch.setattr("cotejo.figures.hover._keep", lambda artist, **said: None)
         assert paths[0].read_bytes() == paths[1].read_bytes()
 
+    def test_no_circle_covers_another_s_middle(self, tmp_path: Path) -> None:
+        axes = self.axes()
+        for x in (1.0, 1.1, 9.0):  # 0.1 is 2.3 points here
+            tell(axes.scatter([x], [5]), str(x))
+        root = ElementTree.parse(saved(axes.figure, tmp_path)).getroot()
+        radii = [float(circle.attrib["r"]) for circle in root.iter(f"{SVG}circle")]
+        assert radii == [LEAST_HIT_PT, LEAST_HIT_PT, MOST_HIT_PT]
+
     def test_two_marks_may_say_the_same(self, tmp_path: Path) -> None:
         axes = self.axes()
         for height in (1, 2):
@@ -241,6 +259,7 @@ class TestMechanism:
         root = ElementTree.parse(saved(axes.figure, tmp_path)).getroot()
         assert len({circle.attrib["cy"] for circle in root.iter(f"{SVG}circle")}) == 2
 
+    @pytest.mark.filterwarnings("ignore:Glyph")
     def test_what_no_xml_may_hold_is_left_out(self, tmp_path: Path) -> None:
         axes = self.axes()
         axes.set_title("odd \x1b[31m")

@@ -153,8 +153,7 @@ def test_words() -> None:
     assert [published_label(name) for name in ("vcpus", "gpus", "cores_per_socket")] == [
         "vCPUs", "GPUs", "Cores per socket",
     ]  # fmt: skip
-    assert [published_text(*cell) for cell in (("1", "sockets"), ("2", "sockets"), ("1", "ms"), ("1", "s"), ("-", "s"))] == [
-        "1 socket", "2 sockets", "1 ms", "1 s", "-",
-    ]  # fmt: skip
+    cells = [("1", "sockets"), ("2", "sockets"), ("1", "ms"), ("1", "s"), ("-", "s")]
+    assert [published_text(*cell) for cell in cells] == ["1 socket", "2 sockets", "1 ms", "1 s", "-"]
     assert shared([]) == []
     assert shared([["a", "b"], ["b", "c"]]) == ["b"]

@@ -218,9 +218,9 @@ def test_what_a_measuring_command_waits_for_is_told_once(here):
     view = view_of(Clock(), steps=5, repeats=2)
     view.job_began(began(1, "measure_process", RECORD.format(1), log=["r1.said.log", "r1.log"]))
     assert view.heard() == []
-    said.write_text("waiting: another measurement has this machine (process 7)\n")
+    said.write_text("waiting: another measurement has this machine (process 7: python a --output b)\n")
     assert texts(view.heard()) == [
-        "text, openvino int8, 2 cores, repeat 1 of 2: waiting: another measurement has this machine (process 7)"
+        "text, openvino int8, 2 cores (1 of 2): waiting: another measurement has this machine (process 7)"
     ]
     with said.open("a") as stream:
         stream.write("text_x, repeat 1: measured\n")

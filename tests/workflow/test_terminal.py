@@ -15,7 +15,8 @@ import pytest
 STUDY = """
 title: Seen on a terminal
 defaults:
-  {weights: synthetic, scale: small, repeats: 1, warmup_s: 2, duration_s: 1, model: tinyllama-1.1b-chat, dataset: prompts}
+  {weights: synthetic, scale: small, repeats: 1, warmup_s: 2, duration_s: 1,
+   model: tinyllama-1.1b-chat, dataset: prompts}
 runs:
   - {name: text, backend: pytorch}
   - {name: broken, backend: openvino, precision: int8}

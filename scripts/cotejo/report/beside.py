@@ -93,7 +93,7 @@ def instead_of_value(row: Row) -> str:
 def metric_text(row: Row) -> str:
     """What was published, in our words where we have some; its statistic where those don't tell it."""
     label = metric_label(row["metric"]) if row["metric"] else published_label(row["published_metric"])
-    told = row["statistic"] == "mean" or row["statistic"].lstrip("p").isdigit()
+    told = row["statistic"] in ("mean", "count") or row["statistic"].lstrip("p").isdigit()
     return label if told else f"{label} ({row['statistic'].replace('_', ' ')})"
 
 

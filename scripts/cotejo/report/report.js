@@ -26,7 +26,8 @@
       layout: { topStart: "search", topEnd: "info", bottomStart: null, bottomEnd: paged ? "paging" : null },
       language: {
         search: "Filter",
-        info: paged ? "_START_ to _END_ of _TOTAL_ rows" : "_TOTAL_ rows",
+        entries: { 1: "row", _: "rows" },
+        info: paged ? "_START_ to _END_ of _TOTAL_ _ENTRIES-TOTAL_" : "_TOTAL_ _ENTRIES-TOTAL_",
         infoEmpty: "no row",
         infoFiltered: "(of _MAX_)",
         zeroRecords: "No row has all of these words.",

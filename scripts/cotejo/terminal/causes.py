@@ -42,7 +42,7 @@ def cause_in(logs: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def died(commands: Sequence[str]) -> str:
     """What is said where no log says anything."""
-    return f"{commands[0] if commands else 'the command'} ended without a word: killed, or out of memory or disk?"
+    return f"{commands[0] if commands else 'the command'} ended without a word (was it killed?)"
 
 
 def _tail(path: Path) -> str:

@@ -168,7 +168,8 @@ class View:
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
                 if line.startswith(_TOLD_MEANWHILE) and f"{log}{line}" not in self.said:
                     self.said.add(f"{log}{line}")
-                    lines.append(("warning", f"{self._named(step)}: {line}"))
+                    brief = re.sub(r"(\(process \d+): .*", r"\1)", line)  # its command line is in the log
+                    lines.append(("warning", f"{self._named(step, brief=True)}: {brief}"))
         return lines
 
     def summary(self) -> list[Line]:

@@ -54,7 +54,10 @@ rule plot_comparison:
             "scripts/plot_comparison.py",
             "scripts/cotejo/labels.py",
             "scripts/cotejo/comparison/gate.py",
-            *(f"scripts/cotejo/figures/{module}.py" for module in ("comparison", "hover", "select", "style", "telling")),
+            *(
+                f"scripts/cotejo/figures/{module}.py"
+                for module in ("comparison", "hover", "select", "style", "telling")
+            ),
         ],
     output:
         svg="results/compare/comparison.svg",

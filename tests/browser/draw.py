@@ -77,7 +77,7 @@ def become(job: Job) -> None:
 def main() -> None:
     import jinja2  # noqa: F401
     import jsonschema  # noqa: F401
-    import matplotlib.backends.backend_svg  # noqa: F401
+    import matplotlib.backends.backend_svg
     import matplotlib.pyplot  # noqa: F401
     import pandas  # noqa: F401
     import yaml  # noqa: F401

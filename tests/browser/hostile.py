@@ -8,7 +8,10 @@ from cotejo.published.rows import COLUMNS
 
 NAME = "hostile"
 # What would run if any of it were taken for more than text, wherever it lands: in an element, an attribute, a script.
-TEXT = """<script>ran=1</script></title></style>"'><img src=x onerror=ran=1><svg onload=ran=1>&lt;b onclick=ran=1&gt; --> ]]>"""
+TEXT = (
+    """<script>ran=1</script></title></style>"'><img src=x onerror=ran=1><svg onload=ran=1>"""
+    """&lt;b onclick=ran=1&gt; --> ]]>"""
+)
 RUN = "text-generation,tinyllama-1.1b-chat,openvino,int8,0,,in-process,,generation_throughput,mean,16,tok/s"
 
 # What records hold of texts that others wrote: programs, machines, packages, models.

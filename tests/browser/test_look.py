@@ -18,10 +18,10 @@ FAINT = [
     ('<p style="opacity: 0.5">faint</p>', "3.17: body: p: faint"),
     ('<div style="background: #222"><p>faint</p></div>', "1.00: body: p: faint"),
     (SVG % '<rect width="99" height="99" fill="#222"/><text x="20" y="50">faint</text>', "1.32: f: text: faint"),
-    (SVG % '<rect width="40" height="99" fill="#222"/><text x="20" y="50">begins on dark</text>', "1.32: f: text: begins"),
+    (SVG % '<rect width="40" height="99" fill="#222"/><text x="20" y="50">begins on dark</text>', "1.32: f: text: b"),
     (
-        SVG % '<pattern id="p" width="4" height="4" patternUnits="userSpaceOnUse"><path d="M0 0h4" fill="none" stroke="#222"/>'
-        '</pattern><rect width="99" height="99" fill="url(#p)"/><text x="20" y="50">hatched</text>',
+        SVG % '<pattern id="p" width="4" height="4" patternUnits="userSpaceOnUse"><path d="M0 0h4" fill="none" '
+        'stroke="#222"/></pattern><rect width="99" height="99" fill="url(#p)"/><text x="20" y="50">hatched</text>',
         "1.32: f: text: hatched",
     ),
 ]  # fmt: skip

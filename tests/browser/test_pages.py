@@ -1,4 +1,4 @@
-"""Every page that the pipeline writes, opened from the file system: quiet, alone, readable, on every screen and paper."""
+"""Every page that the pipeline writes, opened from the file system: quiet, alone, readable, on screens and paper."""
 
 import pytest
 from reading import PHONE

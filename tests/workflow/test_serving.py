@@ -137,4 +137,6 @@ def test_the_plan_counts_every_load_level(project):
     assert done.returncode == 0, done.stderr
     assert "_transformers-serve_cotejo_open2_newtokens16" in done.stdout
     # Three runs of three levels and one of one, each six times 0.5 s and 5 s.
-    assert "4 runs, 24 repeats, at least 5.5 min of measuring" in done.stdout
+    # Six times ten levels (three runs of three, one of one) of 0.5 s and 5 s, and 2 s to start each repeat: 378 s.
+    assert "4 runs, 24 repeats" in done.stdout
+    assert "24 repeats to come: at least 6 min of measuring (from warm-up and duration alone)" in done.stdout

@@ -61,7 +61,9 @@ def load_yaml(path: Path, schema: str) -> Any:
         others = [name for name in names_in(path.parent) if name != path.stem]
         raise CotejoError(f"{shown(path)}: no such file{did_you_mean(path.stem, others) or '. Make it'}") from error
     except OSError as error:
-        raise CotejoError(f"{shown(path)}: can't be read: {error.strerror}. Put a file there that you may read") from error
+        raise CotejoError(
+            f"{shown(path)}: can't be read: {error.strerror}. Put a file there that you may read"
+        ) from error
     except UnicodeDecodeError as error:
         raise CotejoError(
             f"{shown(path)}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8"

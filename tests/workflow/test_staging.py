@@ -15,7 +15,8 @@ def test_staging_measures_nothing_anew_and_reaches_the_command(project):
     assert project.jobs(*ASKED) == {}
 
     file.write_text(NODE % ", stage: true, scratch: /local/$USER")
-    assert project.jobs(*ASKED).keys() == {"price_results", "make_report", "index_reports"}  # for prices stand in that file too
+    # Prices stand in that file too.
+    assert project.jobs(*ASKED).keys() == {"price_results", "make_report", "index_reports"}
 
     next((project.folder / "results" / "demo" / "records" / "node").glob("*/r1.json")).unlink()
     done = project.snakemake(*ASKED, "--dry-run", "--printshellcmds")

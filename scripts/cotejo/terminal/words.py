@@ -6,6 +6,7 @@ from collections.abc import Mapping
 # What steps do, by rule, filled with their wildcards. A rule that isn't here is told by its name.
 _STEPS = {
     "fetch_model": "fetching {model}",
+    "copy_model": "copying {model}",
     "synthesize_model": "making {model}, {scale}, with random weights",
     "export_openvino": "exporting {model} to OpenVINO, {precision}",
     "export_openvino_genai": "exporting {model} to OpenVINO GenAI, {precision}",

@@ -99,5 +99,5 @@ def test_other_backends_have_no_processes(config: Path) -> None:
 
 
 def test_it_trains_on_pairs_of_texts_alone(config: Path) -> None:
-    with pytest.raises(CotejoError, match="fine-tuning needs text-pairs: wikisql, synthetic-text-to-sql"):
+    with pytest.raises(CotejoError, match=r"fine-tuning needs text-pairs\. Take one of wikisql, synthetic-text-to-sql"):
         load(config, TUNE.replace("synthetic-text-to-sql", "prompts"))

@@ -214,7 +214,7 @@ def test_the_report_names_server_client_and_level() -> None:
     (found,) = shown["tables"]
     assert found["extra"] == ["level"]
     assert [line["extra"] for line in found["lines"]] == [["1\u00a0at\u00a0once"], ["4\u00a0at\u00a0once"]]
-    assert "triton · client\u00a0cotejo" in found["lines"][0]["settings"]
+    assert "triton\u00a0· client\u00a0cotejo" in found["lines"][0]["settings"]
     assert [metric["label"] for metric in found["metrics"]] == ["Throughput", "Waiting, by the server"]
 
 

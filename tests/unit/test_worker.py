@@ -174,4 +174,4 @@ def test_a_missing_job_is_one_line_and_exit_status_1(tmp_path):
     )
 
     assert done.returncode == 1
-    assert done.stderr == f"error: {tmp_path / 'job.json'}: no such file\n"
+    assert done.stderr.startswith(f"error: {tmp_path / 'job.json'}: no such file. ") and done.stderr.count("\n") == 1

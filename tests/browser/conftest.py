@@ -42,10 +42,12 @@ def found_pages() -> dict[str, Path]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for `report` is run with the report of each study, one that asks for `html`, with every page."""
-    if "report_name" in metafunc.fixturenames:
-        metafunc.parametrize("report_name", [name for name in found_pages() if not name.endswith("index")])
-    if "page_name" in metafunc.fixturenames:
-        metafunc.parametrize("page_name", found_pages())
+    names = {"page_name": [*found_pages()]}
+    names["report_name"] = [name for name in names["page_name"] if not name.endswith("index")]
+    for fixture in names.keys() & metafunc.fixturenames:
+        # By one process, and for a whole module, so that a page is opened once for many tests.
+        params = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names[fixture]]
+        metafunc.parametrize(fixture, params, scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -108,13 +110,13 @@ def reader(browser: "Browser") -> Iterator[Reader]:
     reader.leave()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(results: Path, report_name: str) -> Path:
     """The report of one study."""
     return results / found_pages()[report_name]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def html(results: Path, page_name: str) -> Path:
     """One page: a report, the index of them, or that of what was published."""
     return results / found_pages()[page_name]

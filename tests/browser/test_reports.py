@@ -1,22 +1,39 @@
 """A study's report in a browser: its parts, its tables that sort and filter, its figures that tell their values."""
 
+import csv
 import math
 import re
 
 import pytest
 from playwright.sync_api import expect
-from reading import PHONE
+from reading import PHONE, Reader
+
+from cotejo.labels import number
 
 SECTIONS = ("answers", "figures", "results", "verdicts", "environment", "reproduce", "records")
 TOLD = re.compile(r"\d|failed|no value")
 PAGE_ROWS = 50  # of a table at once
-TRIED = 2  # marks of each figure that lie apart from all others
+TRIED = {"desk": 2, "phone": 1}  # marks of each figure that lie apart from all others
 APART_PX = 30
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def reader(browser, report):
+    """Someone for whom one report stays open from test to test."""
+    reader = Reader(browser)
+    yield reader
+    reader.leave()
+
+
+@pytest.fixture(scope="module")
 def page(report, reader):
     return reader.open(report)
+
+
+@pytest.fixture(scope="module")
+def bare(report, reader):
+    """The same in a browser that runs no script."""
+    return reader.open(report, java_script_enabled=False)
 
 
 def test_the_report_says_what_was_asked_and_answers_it(page):
@@ -41,20 +58,19 @@ def test_tables_sort_by_what_their_columns_hold(page, reader):
     """
     tables = reader.look(page, "tables")
     assert tables
-    for number, table in enumerate(tables):
-        heads = page.locator("table.data").nth(number).locator("thead th")
+    for place, table in enumerate(tables):
+        heads = page.locator("table.data").nth(place).locator("thead th")
         for kind in dict.fromkeys(table["types"]):
             index = table["types"].index(kind)
             for direction in ("ascending", "descending"):
                 heads.nth(index).click()
                 expect(heads.nth(index)).to_have_attribute("aria-sort", direction)
-                assert reader.look(page, "disorder", number, index, direction) == [], (table["name"], index, direction)
+                assert reader.look(page, "disorder", place, index, direction) == [], (table["name"], index, direction)
 
 
-def test_tables_filter_by_words(report, page, reader):
-    bare = reader.open(report, java_script_enabled=False)
-    for number, table in enumerate(reader.look(page, "tables")):
-        shown, whole = (each.locator("table.data").nth(number) for each in (page, bare))
+def test_tables_filter_by_words(page, bare, reader):
+    for place, table in enumerate(reader.look(page, "tables")):
+        shown, whole = (each.locator("table.data").nth(place) for each in (page, bare))
         field = shown.locator("xpath=ancestor::*[contains(@class, 'dt-container')][1]").get_by_role("searchbox")
         rows = [text.casefold() for text in whole.locator("tbody tr").all_inner_texts()]
         word = rows[-1].split()[0]
@@ -67,18 +83,19 @@ def test_tables_filter_by_words(report, page, reader):
         expect(shown.locator("tbody tr")).to_have_count(table["rows"])
 
 
-@pytest.mark.parametrize("screen", ["desk", "phone"])
-def test_figures_show_values_on_hover_and_on_tap(report, reader, screen):
+@pytest.mark.parametrize("screen", TRIED)
+def test_figures_show_values_on_hover_and_on_tap(report, reader, page, screen):
     """Each its own; where marks lie close together, one of them."""
-    phone = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
-    page = reader.open(report, **(phone if screen == "phone" else {}))
+    if screen == "phone":
+        page = reader.open(report, viewport=PHONE, has_touch=True, is_mobile=True)
     point = page.touchscreen.tap if screen == "phone" else page.mouse.move
     tip = page.get_by_role("tooltip")
     figures = reader.look(page, "marks", APART_PX)
     assert [figure["name"] for figure in figures if not figure["tips"] and not figure["empty"]] == []
     assert any(figure["apart"] for figure in figures)
     for figure in figures:
-        for index in [*spread(figure["apart"], TRIED), *spread(range(len(figure["tips"])), 1)]:
+        crowded = spread(range(len(figure["tips"])), 1) if screen == "desk" else []
+        for index in [*spread(figure["apart"], TRIED[screen]), *crowded]:
             middle, asked = reader.look(page, "brought", figure["name"], index), figure["tips"][index]
             point(middle["x"], middle["y"])
             expect(tip, f"{figure['name']}: {asked}").to_be_visible()
@@ -103,3 +120,22 @@ def test_marks_tell_what_they_are_with_unit_and_worth(page, reader):
         for tip in figure["tips"]:
             assert TOLD.search(tip), tip
             assert not {"nan", "none", "null", "undefined"} & set(re.findall(r"\w+", tip.casefold())), tip
+
+
+def test_every_number_and_figure_is_there_without_scripts(report, page, bare):
+    assert bare.locator("figure[data-figure] svg").count() == page.locator("figure[data-figure] svg").count() > 0
+    titles = bare.locator("figure svg title").all_text_contents()
+    assert titles == page.locator("figure svg [data-tip]").evaluate_all("(all) => all.map((each) => each.dataset.tip)")
+    assert titles
+    rows = [table.locator("tbody tr").count() for table in bare.locator("table.data").all()]
+    assert rows == [total(said) for said in page.locator(".dt-info").all_inner_texts()]
+    text = bare.locator("main").inner_text()
+    with (report.parent / "summary.csv").open(newline="") as stream:
+        shown = {number(float(row["median"])) for row in csv.DictReader(stream) if row["median"]}
+    assert {value for value in shown if value not in text} == set()
+    assert shown
+
+
+def total(said):
+    """The rows of a table in all: of "1 to 50 of 66 rows"."""
+    return int(re.findall(r"\d+", said)[-1])

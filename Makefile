@@ -47,7 +47,7 @@ test-workflow: setup ## which jobs a command makes: dry-runs
 	$(VENV)/bin/pytest -q -n auto tests/workflow
 
 test-integration: env-triton env-deepspeed ## real exports, real servers, real measurements, at small scale
-	$(VENV)/bin/pytest -q -n 3 --dist loadfile -m beside tests/integration
+	$(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m beside tests/integration
 	$(VENV)/bin/pytest -q -m "not beside" tests/integration
 
 test-slurm: setup ## studies on a whole Slurm cluster of virtual machines here: as root; skipped, with the reason, without

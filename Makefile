@@ -8,7 +8,7 @@ VENV := .venv
 # Where the commands lie that conda-forge brings to machines without root; envs/README.md says how.
 export PATH := $(CURDIR)/resources/environments/system/bin:$(PATH)
 
-.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke test-browser gpu-check benchmark method docs dag
+.PHONY: help setup lock demo llama-server retry test lint test-unit test-workflow test-integration test-slurm test-smoke test-browser test-tutorial gpu-check benchmark method docs dag
 
 help: ## list these targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  make \1\t/' | expand -t 20
@@ -48,7 +48,10 @@ test-workflow: setup ## which jobs a command makes: dry-runs
 
 test-integration: env-triton env-deepspeed ## real exports, real servers, real measurements, at small scale
 	$(VENV)/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m beside tests/integration
-	$(VENV)/bin/pytest -q -m "not beside" tests/integration
+	$(VENV)/bin/pytest -q -m "not beside and not tutorial" tests/integration
+
+test-tutorial: setup ## docs/tutorial.md, typed from beginning to end, which measures for three minutes; `make test` ends at its plan
+	$(VENV)/bin/pytest -q -m tutorial tests/integration/test_tutorial.py
 
 test-slurm: setup ## studies on a whole Slurm cluster of virtual machines here: as root; skipped, with the reason, without
 	@$(PYTHON) scripts/install_system_packages.py --packages tests/slurm/apt.txt

@@ -92,6 +92,6 @@ def test_a_client_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (job.dataset_folder / "dataset.json").unlink()
     with (
         nothing_left(),
-        pytest.raises(CotejoError, match=r"client cotejo: exit code 1 at a null server: error: .*no such"),
+        pytest.raises(CotejoError, match=r"exit code 1 at a null server\. Its last line: error: .*no such"),
     ):
         calibrate(client("cotejo"), job, setting(tmp_path), setting(tmp_path))

@@ -14,8 +14,6 @@ from cotejo import record
 from cotejo.command import ROOT
 from cotejo.files import read_json
 
-pytestmark = pytest.mark.beside
-
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 # What brings a reader to where the copy of a checkout begins.
 INSTALLED = ["git clone <this repository> cotejo", "cd cotejo", "make setup"]
@@ -98,17 +96,30 @@ def reader(project, tmp_path: Path) -> Iterator[Reader]:
     yield Reader(project.folder, tmp_path / "home")
 
 
-def test_the_tutorial_holds_what_it_promises(reader: Reader) -> None:
-    install, model, entry, pictures, question, measure, verdicts, change, figure, compare = steps()
+def prepare(reader: Reader) -> list[Step]:
+    """Follow the text until nothing is left but to measure; the steps from there on."""
+    install, model, entry, pictures, question, *later = steps()
     commands = install.commands.splitlines()
     assert commands[:3] == INSTALLED
     reader.types("\n".join(commands[3:]))
-    for step in (model, entry, pictures):
+    for step in (model, entry, pictures, question):
         reader.follows(step)
-    results, resources = (reader.checkout / name for name in ("results", "resources"))
+    # A plan makes nothing.
+    assert not list(reader.checkout.glob("resources/models/*")) and not reader.records()
+    return later
 
-    reader.follows(question)
-    assert not list(resources.glob("models/*")) and not reader.records()  # a plan makes nothing
+
+@pytest.mark.beside
+def test_the_tutorial_leads_to_a_plan(reader: Reader) -> None:
+    assert len(prepare(reader)) == 5
+    said = reader.types("snakemake --cores all --config studies=[mine] -n --quiet rules")
+    assert re.search(r"^measure_process +8$", said, flags=re.MULTILINE)
+
+
+@pytest.mark.tutorial
+def test_the_tutorial_holds_what_it_promises(reader: Reader) -> None:
+    measure, verdicts, change, figure, compare = prepare(reader)
+    results = reader.checkout / "results"
 
     reader.follows(measure)
     first = reader.records()
@@ -139,6 +150,7 @@ def test_the_tutorial_holds_what_it_promises(reader: Reader) -> None:
     assert "Nothing to be done" in reader.types("snakemake --cores all --config studies=[mine]")
 
 
+@pytest.mark.beside
 def test_a_shown_line_that_the_terminal_does_not_say_is_found() -> None:
     lines = [abstracted("[3/14] exporting my-captioner to ONNX, fp32: 1 min 2 s")]
     assert shown_in("[4/15] exporting my-captioner to ONNX, fp32: 13 s", lines)

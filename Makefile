@@ -62,7 +62,7 @@ test-smoke: test-slurm ## the shortest of them: one measurement through Slurm
 
 test-browser: setup ## the pages that people read, in a real Chromium; COTEJO_REPORTS=results looks at those that are there
 	@$(PYTHON) scripts/install_system_packages.py --packages tests/browser/apt.txt
-	$(VENV)/bin/pytest -q -n 2 --dist loadgroup tests/browser --ignore tests/browser/test_thousand_runs.py
+	$(VENV)/bin/pytest -q -n 3 --dist loadgroup tests/browser --ignore tests/browser/test_thousand_runs.py
 	$(VENV)/bin/pytest -q tests/browser/test_thousand_runs.py
 
 gpu-check: setup ## take every path on this machine's GPUs, small, and write gpu-check/report.md: which work, with versions

@@ -15,7 +15,7 @@ from cotejo.models.synthetic import write_model
 os.environ.update(OFFLINE)
 
 # Files of minutes come first, so that none of them is what all wait for at the end.
-LONGEST = ("test_zero.py", "test_how_to.py")
+LONGEST = ("test_zero.py", "test_exports.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -41,6 +41,7 @@ def film(tmp_path):
     return folder
 
 
+@pytest.mark.beside
 def test_the_backend_computes_what_onnx_runtime_computes_and_is_measured(
     copy, tmp_path, film, model_folder, export_folder
 ):
@@ -97,6 +98,7 @@ def test_the_server_is_launched_answers_as_pytorch_and_is_measured_by_the_client
     assert measured["client"]["calibration"]["closed_rps"] > level["reported"]["requests_per_s"]
 
 
+@pytest.mark.beside
 def test_the_figure_is_drawn_and_tells_every_repeat(copy, tmp_path):
     values = [10.0, 11.0, 12.0, 14.0, 15.0, 30.0]
     rows = [measured(values), measured(values[:3], backend="pytorch", verdict="publishable"), failed(precision="int4")]
@@ -113,11 +115,13 @@ def test_the_figure_is_drawn_and_tells_every_repeat(copy, tmp_path):
     assert drawn[1].stat().st_size > 1000
 
 
+@pytest.mark.beside
 def test_the_examples_are_written_as_the_rest_is(copy):
     for command in ("check", "format --check"):
         copy.python("-m", "ruff", *command.split(), "--config", str(ROOT / "pyproject.toml"), *copy.files)
 
 
+@pytest.mark.beside
 def test_config_readme_names_all_of_them(copy):
     """`make docs` in the copy: the page has a line for each, and their figures' options."""
     copy.command("document_config")

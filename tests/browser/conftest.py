@@ -105,9 +105,8 @@ def make_up(project: Project) -> None:
 @pytest.fixture
 def reader(browser: "Browser") -> Iterator[Reader]:
     """Someone who opens pages, and notices what they ask for and complain of."""
-    reader = Reader(browser)
-    yield reader
-    reader.leave()
+    with Reader(browser) as reader:
+        yield reader
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -37,6 +37,9 @@ class Reader:
         """The answer of one of look.js's functions to this page."""
         return page.evaluate(f"(given) => {{ {LOOK}\nreturn {question}(...given); }}", list(arguments))
 
-    def leave(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for context in self._contexts:
             context.close()

@@ -12,9 +12,8 @@ SHARE = 0.1  # of a text that another may cover: its line's height is more than 
 @pytest.fixture(scope="module")
 def reader(browser, html):
     """Someone for whom one page stays open from test to test."""
-    reader = Reader(browser)
-    yield reader
-    reader.leave()
+    with Reader(browser) as reader:
+        yield reader
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,8 @@ APART_PX = 30
 @pytest.fixture(scope="module")
 def reader(browser, report):
     """Someone for whom one report stays open from test to test."""
-    reader = Reader(browser)
-    yield reader
-    reader.leave()
+    with Reader(browser) as reader:
+        yield reader
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from cotejo.figures.select import row_labels
 from cotejo.labels import TIMES, number
 from cotejo.report.answers_runs import Row, counted, listed, quantity, task_label
 from cotejo.report.answers_worth import Common
+from cotejo.report.results import interval, parts
 from cotejo.standing import NOT_MEASURED, OF_PUBLISHED, WORDS
-from cotejo.verdict import SEPARATOR
 
 _OVERLAY = "under an overlay"
 _BEYOND = ("faster", "slower", "less", "more")
@@ -58,11 +58,11 @@ def _why(rows: Sequence[Row]) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
-    return [reason for row in rows for reason in row["reasons"].split(SEPARATOR) if reason]
+    return [reason for row in rows for reason in parts(row["reasons"])]
 
 
 def _beside(row: Row) -> str:
-    between = f"{number(row['ratio_low'])} to {number(row['ratio_high'])}"
+    between = interval(row["ratio_low"], row["ratio_high"])
     ratio = f"{number(row['ratio'])}\u00a0{TIMES}, 95\u00a0% interval {between}"
     what = f"{row['name']}, {quantity(row['metric'])}, on {row['system']}"
     return f"{what}: {number(row['median'])} against {number(row['published'])}\u00a0{row['unit']}, {ratio}"
@@ -94,8 +94,8 @@ def _cheapest(members: Sequence[Row], measured: bool, common: Common) -> str:
     best = min(members, key=lambda row: row["usd"])
     labels = dict(zip(map(id, members), _labels(members), strict=True))
     what = f"{task_label(best['task'])}, {best['model']}: by {'these' if measured else 'the published'} rates"
-    usd = f"{number(best['usd'])}\u00a0USD"
-    usd += "" if math.isnan(best["usd_low"]) else f" ({number(best['usd_low'])} to {number(best['usd_high'])})"
+    between = interval(best["usd_low"], best["usd_high"])
+    usd = f"{number(best['usd'])}\u00a0USD{f' ({between})' if between else ''}"
     alike = [labels[id(row)] for row in members if row is not best and measured and not _dearer(row, best)]
     also = f"; not told apart from it, or too few repeats to tell: {listed(alike, 3)}" if alike else ""
     label = labels[id(best)]

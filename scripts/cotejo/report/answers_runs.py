@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from cotejo.labels import mark_label, metric_label, number, value_label
+from cotejo.report.results import interval, parts
 from cotejo.run_id import LEFT_OUT
 from cotejo.summary_lines import SETTINGS
-from cotejo.verdict import SEPARATOR
 
 Row = Mapping[str, Any]
 Sheet = Sequence[Mapping[str, str]]
@@ -108,8 +108,8 @@ def quantity(metric: str) -> str:
 
 def amount(row: Row) -> str:
     """A median with its unit and its interval: "31.2 tokens/s (30.8 to 31.9)"."""
-    shown = f"{number(row['median'])}\u00a0{row['unit']}"
-    return shown if math.isnan(row["low"]) else f"{shown} ({number(row['low'])} to {number(row['high'])})"
+    between = interval(row["low"], row["high"])
+    return f"{number(row['median'])}\u00a0{row['unit']}{f' ({between})' if between else ''}"
 
 
 def part(column: str, row: Row) -> str:
@@ -126,7 +126,7 @@ def task_label(task: str) -> str:
 
 def marks_of(row: Row) -> list[str]:
     """What a row's numbers are not, in words."""
-    return [mark_label(mark) for mark in row["marks"].split(SEPARATOR) if mark]
+    return [mark_label(mark) for mark in parts(row["marks"])]
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:
